@@ -1,0 +1,82 @@
+/* The presence table: customers, their live sessions and their deadlines, in this
+ * process. The memory store is this table behind au_store; the Redis store keeps
+ * one of the sessions it has acknowledged. Synchronous; knows no loop.
+ *
+ * Every function that takes `now_ms` (monotonic, never going back) first ends the
+ * sessions whose deadline has passed, at most PRESENCE_TABLE_SLICE of them, so
+ * counts are exact except in the moments after more than that expired at once.
+ * Touch, leave, shorten and count cost O(1); expiry costs O(expired). */
+#ifndef ADAPTERS_PRESENCE_TABLE_H
+#define ADAPTERS_PRESENCE_TABLE_H
+
+#include <active_users/store.h>
+
+#include "../utils/map.h"
+
+enum { PRESENCE_TABLE_SLICE = 2000 };
+
+typedef struct presence_table presence_table;
+
+typedef struct presence_table_config {
+  map_seed seed;
+  int64_t ttl_ms;
+  int64_t grace_ms; /* what a shortened session has left */
+  uint32_t max_sessions, max_customers;
+  bool keep_profile;   /* keep platform, user agent and leader flag of each session */
+  bool keep_customers; /* keep a customer without sessions until presence_table_forget */
+  /* Runs after a session began, left or expired; may not call the table. */
+  void (*changed)(void *arg, au_slice customer_id);
+  void *arg;
+} presence_table_config;
+
+/* Returns AU_OK or AU_ENOMEM. */
+AU_MUST_CHECK au_status presence_table_create(const presence_table_config *config,
+                                              presence_table **out);
+void presence_table_free(presence_table *table);
+
+/* As au_store.touch. Returns AU_OK, AU_EFULL or AU_ENOMEM; on the last two nothing
+ * was changed. */
+AU_MUST_CHECK au_status presence_table_touch(presence_table *table, const au_beat *beat,
+                                             au_touch_kind kind, int64_t now_ms);
+
+/* As au_store.leave; true when it ended the session. */
+bool presence_table_leave(presence_table *table, const au_beat *beat, int64_t now_ms);
+
+/* As au_store.shorten, to the configured grace; true when the deadline moved. */
+bool presence_table_shorten(presence_table *table, const au_beat *beat, int64_t now_ms);
+
+/* Ends a session whoever holds it; true when there was one. */
+bool presence_table_drop(presence_table *table, au_slice customer_id, au_slice session_id);
+
+/* What is known of a live session: tab, platform, user agent, leader flag; the
+ * slices stay valid until the table changes. false when there is none. */
+bool presence_table_find(const presence_table *table, au_slice customer_id, au_slice session_id,
+                         int64_t now_ms, au_beat *out);
+
+/* Milliseconds since its last touch, -1 when there is no such live session. */
+int64_t presence_table_renewed_ago_ms(const presence_table *table, au_slice customer_id,
+                                      au_slice session_id, int64_t now_ms);
+
+/* Ends up to PRESENCE_TABLE_SLICE sessions whose time has come. Returns how many
+ * milliseconds are left until there is more to do (0: at once), -1 when never. */
+int64_t presence_table_expire(presence_table *table, int64_t now_ms);
+
+/* Zeros for an unknown customer. */
+void presence_table_sample(presence_table *table, au_slice customer_id, int64_t now_ms,
+                           au_sample *out);
+
+/* As au_store.due: fills up to `max` ids, valid until the table changes, and
+ * returns how many. The longest waiting come first. */
+size_t presence_table_due(presence_table *table, int64_t min_age_ms, int64_t now_ms,
+                          au_slice *ids, size_t max);
+
+/* Keeps the EMA and notes the time. An unknown customer is left unknown. */
+void presence_table_save(presence_table *table, au_slice customer_id, double ema, int64_t now_ms);
+
+/* Drops a customer without live sessions. */
+void presence_table_forget(presence_table *table, au_slice customer_id, int64_t now_ms);
+
+uint32_t presence_table_sessions(const presence_table *table);
+uint32_t presence_table_customers(const presence_table *table);
+
+#endif

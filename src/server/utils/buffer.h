@@ -1,0 +1,53 @@
+/* Bytes that grow up to a limit. Knows nothing of what they mean. */
+#ifndef UTILS_BUFFER_H
+#define UTILS_BUFFER_H
+
+#include <active_users/types.h>
+
+/* Zero-initialise, or buffer_init. `failed` stays set once an append did not fit
+ * or could not be allocated, so a chain of appends is checked once at its end. */
+typedef struct buffer {
+  char *ptr;
+  size_t len, cap, max_bytes;
+  bool failed;
+} buffer;
+
+void buffer_init(buffer *b, size_t max_bytes);
+
+/* Frees the bytes and leaves an empty buffer with the same limit. */
+void buffer_free(buffer *b);
+
+/* Forgets the bytes and the failure, keeps the memory. */
+void buffer_clear(buffer *b);
+
+void buffer_append(buffer *b, const void *bytes, size_t len);
+void buffer_append_text(buffer *b, const char *text);
+void buffer_append_slice(buffer *b, au_slice s);
+void buffer_append_format(buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Room for at least `len` more bytes, or NULL (failed is set). Fill it, then
+ * say how much was used with buffer_used. */
+char *buffer_reserve(buffer *b, size_t len);
+void buffer_used(buffer *b, size_t len);
+
+/* Drops the first `len` bytes. */
+void buffer_consume(buffer *b, size_t len);
+
+static inline au_slice buffer_slice(const buffer *b) { return (au_slice){b->ptr, b->len}; }
+
+/* Slices. */
+static inline au_slice slice_of(const char *text) {
+  return (au_slice){text, __builtin_strlen(text)};
+}
+static inline bool slice_eq(au_slice a, au_slice b) {
+  return a.len == b.len && (a.len == 0 || __builtin_memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+/* ASCII, ignoring case. */
+bool slice_eq_nocase(au_slice a, au_slice b);
+/* Without spaces and tabs at both ends. */
+au_slice slice_trim(au_slice s);
+/* Cuts off and returns what stands before the next `separator` (or the rest);
+ * `*rest` moves behind it. false when nothing is left. */
+bool slice_next(au_slice *rest, char separator, au_slice *out);
+
+#endif
