@@ -26,8 +26,7 @@ typedef struct au_server au_server;
  *
  * Returns AU_OK, AU_EINVAL (a field out of its range or a text that cannot be
  * parsed) or AU_ENOMEM. */
-AU_MUST_CHECK au_status au_server_create(uv_loop_t *loop, const au_config *config,
-                                         au_server **out);
+AU_MUST_CHECK au_status au_server_create(uv_loop_t *loop, const au_config *config, au_server **out);
 
 /* Why the last create or start on this thread failed: one line for a person,
  * never NULL, valid until the next call. */

@@ -79,8 +79,10 @@ typedef struct au_store_ops {
   au_status (*sample)(au_store *store, au_slice customer_id, au_sample_fn cb, void *arg);
 
   /* Lists up to `max` customers whose last tick is at least `min_age_ms` ago or
-   * who were never ticked. `save` or `forget` takes a customer off this list. */
-  au_status (*due)(au_store *store, int64_t min_age_ms, size_t max, au_due_fn cb, void *arg);
+   * who were never ticked, the longest waiting first, without the first `skip` of
+   * them. `save` or `forget` takes a customer off this list. */
+  au_status (*due)(au_store *store, int64_t min_age_ms, size_t skip, size_t max, au_due_fn cb,
+                   void *arg);
 
   /* Keeps the EMA of a customer; the store notes its own time beside it. */
   au_status (*save)(au_store *store, au_slice customer_id, double ema, au_done_fn cb, void *arg);

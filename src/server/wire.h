@@ -41,8 +41,8 @@ typedef enum wire_kind { WIRE_AUTH, WIRE_PING } wire_kind;
 
 typedef struct wire_message {
   wire_kind kind;
-  wire_beat who;          /* WIRE_AUTH; session_id and tab_id are empty for a watcher */
-  bool has_timestamp;     /* WIRE_PING */
+  wire_beat who;      /* WIRE_AUTH; session_id and tab_id are empty for a watcher */
+  bool has_timestamp; /* WIRE_PING */
   double timestamp;
 } wire_message;
 

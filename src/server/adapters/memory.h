@@ -10,7 +10,10 @@
 #include "../utils/map.h"
 #include "../utils/time.h"
 
-/* clock, config and what `events` points at are borrowed for the store's life.
+/* `shorten` takes only the configured grace (else AU_EINVAL): one lifetime for all is
+ * what keeps the deadlines in order at no cost.
+ *
+ * clock, config and what `events` points at are borrowed for the store's life.
  * Returns AU_OK or AU_ENOMEM. */
 AU_MUST_CHECK au_status memory_store_create(uv_loop_t *loop, const au_config *config,
                                             const au_clock *clock, map_seed seed,

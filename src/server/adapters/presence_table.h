@@ -34,8 +34,8 @@ AU_MUST_CHECK au_status presence_table_create(const presence_table_config *confi
                                               presence_table **out);
 void presence_table_free(presence_table *table);
 
-/* As au_store.touch. Returns AU_OK, AU_EFULL or AU_ENOMEM; on the last two nothing
- * was changed. */
+/* As au_store.touch. Returns AU_OK, AU_EFULL, AU_ENOMEM or AU_EINVAL (a word longer
+ * than types.h allows, or an empty id); only AU_OK changed anything. */
 AU_MUST_CHECK au_status presence_table_touch(presence_table *table, const au_beat *beat,
                                              au_touch_kind kind, int64_t now_ms);
 
@@ -66,8 +66,8 @@ void presence_table_sample(presence_table *table, au_slice customer_id, int64_t 
                            au_sample *out);
 
 /* As au_store.due: fills up to `max` ids, valid until the table changes, and
- * returns how many. The longest waiting come first. */
-size_t presence_table_due(presence_table *table, int64_t min_age_ms, int64_t now_ms,
+ * returns how many. Costs O(skip + max). */
+size_t presence_table_due(presence_table *table, int64_t min_age_ms, int64_t now_ms, size_t skip,
                           au_slice *ids, size_t max);
 
 /* Keeps the EMA and notes the time. An unknown customer is left unknown. */

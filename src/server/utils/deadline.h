@@ -27,13 +27,18 @@ void deadline_arm(deadline_queue *queue, deadline *d, int64_t now_ms);
 /* Takes it off its queue; fine when it is not armed. */
 void deadline_cancel(deadline *d);
 
-static inline bool deadline_armed(const deadline *d) { return d->next != 0; }
+static inline bool deadline_armed(const deadline *d) {
+  return d->next != 0;
+}
 
 /* Takes off and returns the first whose time has come (at_ms <= now_ms), or NULL. */
 deadline *deadline_expire(deadline_queue *queue, int64_t now_ms);
 
 /* The first in the queue without taking it off, or NULL. */
 deadline *deadline_first(const deadline_queue *queue);
+
+/* The one that expires next after `d`, which is in this queue; NULL behind the last. */
+deadline *deadline_after(const deadline_queue *queue, const deadline *d);
 
 /* When the first expires, or -1 when the queue is empty. */
 int64_t deadline_next_ms(const deadline_queue *queue);

@@ -1,0 +1,367 @@
+/* The presence table behind au_store: everything is done at once or in the next
+ * turn of the loop, and every answer is given from the loop, as the Redis store
+ * does. Must not know who asks, nor what a count is used for. */
+#include "memory.h"
+
+#include "../utils/buffer.h"
+#include "changed_set.h"
+#include "memory_ring.h"
+#include "presence_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Answers, and also events, in one turn of the loop. */
+enum { MEMORY_TURN_MAX = 256 };
+
+typedef struct memory_store {
+  au_store base; /* first: an au_store is cast to its memory_store */
+  const au_clock *clock;
+  const au_store_events *events;
+  int64_t ttl_ms, grace_ms;
+  presence_table *table;
+  changed_set *changed;
+
+  op_ring ops;   /* begun and not answered */
+  au_slice *due; /* the list of the last OP_DUE, kept for the next */
+  size_t due_room;
+
+  uv_idle_t turn;     /* runs while there is something to answer or to tell */
+  uv_timer_t expiry;  /* only wakes: what has expired is for `clock` to say */
+  int64_t wake_at_ms; /* on `clock`; -1: the timer is not running */
+
+  bool stopping;
+  int open_handles;
+  void (*stopped)(void *arg);
+  void *stopped_arg;
+} memory_store;
+
+static memory_store *memory_of(au_store *store) {
+  return (memory_store *)store;
+}
+
+static int64_t now_of(const memory_store *m) {
+  return clock_mono_ms(m->clock);
+}
+
+/* ---- beginning ------------------------------------------------------------ */
+
+static void on_turn(uv_idle_t *handle);
+
+/* Whether one more operation can be begun; nothing is begun yet. */
+static au_status ready(memory_store *m) {
+  return m->stopping ? AU_ECANCELED : op_ring_reserve(&m->ops);
+}
+
+/* Only after `ready`. */
+static op *begin(memory_store *m, op_kind kind, au_slice id, void *arg) {
+  uv_idle_start(&m->turn, on_turn);
+  return op_ring_push(&m->ops, kind, id, arg);
+}
+
+/* ---- expiry --------------------------------------------------------------- */
+
+static void on_expiry(uv_timer_t *handle);
+
+/* Sees to it that the timer runs no later than in `in_ms`. It is not set back when
+ * sessions are renewed: it wakes once too early and is set anew, which is cheaper
+ * than a timer moved by each beat. */
+static void wake_in(memory_store *m, int64_t in_ms, int64_t now_ms) {
+  if (m->wake_at_ms >= 0 && m->wake_at_ms <= now_ms + in_ms) return;
+  m->wake_at_ms = now_ms + in_ms;
+  uv_timer_start(&m->expiry, on_expiry, (uint64_t)in_ms, 0);
+}
+
+static void on_expiry(uv_timer_t *handle) {
+  memory_store *m = handle->data;
+  m->wake_at_ms = -1;
+  int64_t now_ms = now_of(m);
+  int64_t left_ms = presence_table_expire(m->table, now_ms);
+  /* Never 0, which libuv would run in this very turn: others get theirs first. */
+  if (left_ms >= 0) wake_in(m, left_ms > 0 ? left_ms : 1, now_ms);
+}
+
+static void on_changed(void *arg, au_slice customer_id) {
+  memory_store *m = arg;
+  changed_set_add(m->changed, customer_id);
+  uv_idle_start(&m->turn, on_turn);
+}
+
+/* ---- answers and events --------------------------------------------------- */
+
+/* Lists into the array of the store, which grows to what was asked for or to the
+ * number of customers, whichever is less. */
+static void answer_due(memory_store *m, const op *o) {
+  size_t want = presence_table_customers(m->table);
+  if (want > o->in.due.max) want = o->in.due.max;
+  if (want > m->due_room) {
+    au_slice *grown = realloc(m->due, want * sizeof *grown);
+    if (!grown) {
+      o->cb.due(AU_ENOMEM, NULL, 0, o->arg);
+      return;
+    }
+    m->due = grown;
+    m->due_room = want;
+  }
+  size_t n =
+      presence_table_due(m->table, o->in.due.min_age_ms, now_of(m), o->in.due.skip, m->due, want);
+  o->cb.due(AU_OK, m->due, n, o->arg);
+}
+
+static void answer_sample(memory_store *m, const op *o, au_slice id) {
+  au_sample sample;
+  presence_table_sample(m->table, id, now_of(m), &sample);
+  o->cb.sample(AU_OK, &sample, o->arg);
+}
+
+static void answer(memory_store *m, const op *o) {
+  au_slice id = {o->id, o->id_len};
+  switch (o->kind) {
+  case OP_SAMPLE: answer_sample(m, o, id); return;
+  case OP_DUE: answer_due(m, o); return;
+  case OP_SAVE: presence_table_save(m->table, id, o->in.ema, now_of(m)); break;
+  case OP_FORGET: presence_table_forget(m->table, id, now_of(m)); break;
+  case OP_PUBLISH: {
+    au_metrics metrics = o->in.metrics;
+    metrics.customer_id = id;
+    m->events->published(m->events->arg, &metrics);
+    break;
+  }
+  case OP_DONE: break;
+  }
+  o->cb.done(AU_OK, o->arg);
+}
+
+static void cancel(const op *o) {
+  switch (o->kind) {
+  case OP_SAMPLE: o->cb.sample(AU_ECANCELED, NULL, o->arg); break;
+  case OP_DUE: o->cb.due(AU_ECANCELED, NULL, 0, o->arg); break;
+  default: o->cb.done(AU_ECANCELED, o->arg); break;
+  }
+}
+
+static void on_closed(uv_handle_t *handle) {
+  memory_store *m = handle->data;
+  if (--m->open_handles == 0) m->stopped(m->stopped_arg); /* last: it may free the store */
+}
+
+/* Operations that callbacks begin here get their turn here as well, up to the
+ * bound; the rest and the sockets share the next turns. */
+static void on_turn(uv_idle_t *handle) {
+  memory_store *m = handle->data;
+  op o;
+  for (int i = 0; i < MEMORY_TURN_MAX && op_ring_pop(&m->ops, &o); i++) {
+    if (m->stopping)
+      cancel(&o);
+    else
+      answer(m, &o);
+  }
+
+  char id[AU_ID_MAX];
+  for (int i = 0; i < MEMORY_TURN_MAX && !m->stopping; i++) {
+    size_t len = changed_set_take(m->changed, id);
+    if (len == 0) break;
+    m->events->changed(m->events->arg, (au_slice){id, len});
+  }
+
+  if (m->ops.count > 0) return;
+  if (m->stopping) {
+    uv_close((uv_handle_t *)&m->turn, on_closed);
+    uv_close((uv_handle_t *)&m->expiry, on_closed);
+  } else if (changed_set_empty(m->changed)) {
+    uv_idle_stop(&m->turn);
+  }
+}
+
+/* ---- au_store ------------------------------------------------------------- */
+
+static au_status memory_touch(au_store *store, const au_beat *beat, au_touch_kind kind,
+                              au_done_fn cb, void *arg) {
+  memory_store *m = memory_of(store);
+  au_status status = ready(m);
+  if (status != AU_OK) return status;
+  int64_t now_ms = now_of(m);
+  status = presence_table_touch(m->table, beat, kind, now_ms);
+  if (status != AU_OK) return status;
+  wake_in(m, m->ttl_ms, now_ms);
+  begin(m, OP_DONE, (au_slice){0}, arg)->cb.done = cb;
+  return AU_OK;
+}
+
+static au_status memory_leave(au_store *store, const au_beat *beat, au_done_fn cb, void *arg) {
+  memory_store *m = memory_of(store);
+  au_status status = ready(m);
+  if (status != AU_OK) return status;
+  presence_table_leave(m->table, beat, now_of(m));
+  begin(m, OP_DONE, (au_slice){0}, arg)->cb.done = cb;
+  return AU_OK;
+}
+
+static au_status memory_shorten(au_store *store, const au_beat *beat, int64_t grace_ms,
+                                au_done_fn cb, void *arg) {
+  memory_store *m = memory_of(store);
+  if (grace_ms != m->grace_ms) return AU_EINVAL;
+  au_status status = ready(m);
+  if (status != AU_OK) return status;
+  int64_t now_ms = now_of(m);
+  if (presence_table_shorten(m->table, beat, now_ms)) wake_in(m, grace_ms, now_ms);
+  begin(m, OP_DONE, (au_slice){0}, arg)->cb.done = cb;
+  return AU_OK;
+}
+
+/* As `ready`, for an operation that keeps a customer's id. */
+static au_status ready_for(memory_store *m, au_slice customer_id) {
+  if (customer_id.len == 0 || customer_id.len > AU_ID_MAX) return AU_EINVAL;
+  return ready(m);
+}
+
+static au_status memory_sample(au_store *store, au_slice customer_id, au_sample_fn cb, void *arg) {
+  memory_store *m = memory_of(store);
+  au_status status = ready_for(m, customer_id);
+  if (status != AU_OK) return status;
+  begin(m, OP_SAMPLE, customer_id, arg)->cb.sample = cb;
+  return AU_OK;
+}
+
+static au_status memory_due(au_store *store, int64_t min_age_ms, size_t skip, size_t max,
+                            au_due_fn cb, void *arg) {
+  memory_store *m = memory_of(store);
+  au_status status = ready(m);
+  if (status != AU_OK) return status;
+  op *o = begin(m, OP_DUE, (au_slice){0}, arg);
+  o->cb.due = cb;
+  o->in.due.min_age_ms = min_age_ms;
+  o->in.due.skip = skip;
+  o->in.due.skip = skip;
+  o->in.due.max = max;
+  return AU_OK;
+}
+
+static au_status memory_save(au_store *store, au_slice customer_id, double ema, au_done_fn cb,
+                             void *arg) {
+  memory_store *m = memory_of(store);
+  au_status status = ready_for(m, customer_id);
+  if (status != AU_OK) return status;
+  op *o = begin(m, OP_SAVE, customer_id, arg);
+  o->cb.done = cb;
+  o->in.ema = ema;
+  return AU_OK;
+}
+
+static au_status memory_forget(au_store *store, au_slice customer_id, au_done_fn cb, void *arg) {
+  memory_store *m = memory_of(store);
+  au_status status = ready_for(m, customer_id);
+  if (status != AU_OK) return status;
+  begin(m, OP_FORGET, customer_id, arg)->cb.done = cb;
+  return AU_OK;
+}
+
+static au_status memory_publish(au_store *store, const au_metrics *metrics, au_done_fn cb,
+                                void *arg) {
+  memory_store *m = memory_of(store);
+  au_status status = ready_for(m, metrics->customer_id);
+  if (status != AU_OK) return status;
+  op *o = begin(m, OP_PUBLISH, metrics->customer_id, arg);
+  o->cb.done = cb;
+  o->in.metrics = *metrics;
+  return AU_OK;
+}
+
+/* There is one copy of everything here, so nothing can disagree. */
+static void memory_reconcile(au_store *store) {
+  (void)store;
+}
+
+/* Everything published here is delivered here: whoever does not want it drops it. */
+static void memory_watch(au_store *store, au_slice customer_id, bool on) {
+  (void)store;
+  (void)customer_id;
+  (void)on;
+}
+
+static int64_t memory_renewed_ago_ms(const au_store *store, au_slice customer_id,
+                                     au_slice session_id) {
+  const memory_store *m = (const memory_store *)store;
+  return presence_table_renewed_ago_ms(m->table, customer_id, session_id, now_of(m));
+}
+
+static au_store_health memory_health(const au_store *store) {
+  const memory_store *m = (const memory_store *)store;
+  return (au_store_health){
+      .available = !m->stopping,
+      .name = "memory",
+      .reason = m->stopping ? "stopping" : "",
+      .customers = presence_table_customers(m->table),
+      .sessions = presence_table_sessions(m->table),
+      .in_flight = (uint32_t)m->ops.count,
+  };
+}
+
+static void memory_stop(au_store *store, void (*stopped)(void *arg), void *arg) {
+  memory_store *m = memory_of(store);
+  m->stopping = true;
+  m->stopped = stopped;
+  m->stopped_arg = arg;
+  uv_timer_stop(&m->expiry);
+  uv_idle_start(&m->turn, on_turn);
+}
+
+static void memory_free(au_store *store) {
+  memory_store *m = memory_of(store);
+  presence_table_free(m->table);
+  changed_set_free(m->changed);
+  op_ring_free(&m->ops);
+  free(m->due);
+  free(m);
+}
+
+static const au_store_ops memory_ops = {
+    .touch = memory_touch,
+    .leave = memory_leave,
+    .shorten = memory_shorten,
+    .sample = memory_sample,
+    .due = memory_due,
+    .save = memory_save,
+    .forget = memory_forget,
+    .publish = memory_publish,
+    .reconcile = memory_reconcile,
+    .watch = memory_watch,
+    .renewed_ago_ms = memory_renewed_ago_ms,
+    .health = memory_health,
+    .stop = memory_stop,
+    .free = memory_free,
+};
+
+au_status memory_store_create(uv_loop_t *loop, const au_config *config, const au_clock *clock,
+                              map_seed seed, const au_store_events *events, au_store **out) {
+  memory_store *m = calloc(1, sizeof *m);
+  if (!m) return AU_ENOMEM;
+  m->base.ops = &memory_ops;
+  m->clock = clock;
+  m->events = events;
+  m->ttl_ms = (int64_t)config->presence_ttl_s * 1000;
+  m->grace_ms = config->disconnect_grace_ms;
+  m->wake_at_ms = -1;
+  const presence_table_config table_config = {
+      .seed = seed,
+      .ttl_ms = m->ttl_ms,
+      .grace_ms = m->grace_ms,
+      .max_sessions = config->max_sessions,
+      .max_customers = config->max_customers,
+      .keep_customers = true, /* their EMA decays after the last session */
+      .changed = on_changed,
+      .arg = m,
+  };
+  if (presence_table_create(&table_config, &m->table) != AU_OK ||
+      changed_set_create(seed, config->max_customers, &m->changed) != AU_OK) {
+    memory_free(&m->base);
+    return AU_ENOMEM;
+  }
+  /* Last: a handle can be closed only by way of the loop. Neither call can fail. */
+  uv_idle_init(loop, &m->turn);
+  uv_timer_init(loop, &m->expiry);
+  m->turn.data = m->expiry.data = m;
+  m->open_handles = 2;
+  *out = &m->base;
+  return AU_OK;
+}

@@ -1,0 +1,370 @@
+/* Greets Redis, matches answers to commands, and connects again. Must not know keys,
+ * operations, or what a reply means to whoever asked. The password leaves this file in
+ * AUTH only: no reply to AUTH is ever logged, since a proxy may repeat what it was sent. */
+#include "redis_link.h"
+
+#include "../utils/buffer.h"
+#include "../utils/deadline.h"
+#include "../utils/log.h"
+#include "redis_keys.h"
+#include "redis_reply.h"
+#include "redis_socket.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum link_state {
+  LINK_DOWN,     /* not started, or waiting to try again */
+  LINK_OPENING,  /* the socket is being connected */
+  LINK_GREETING, /* AUTH, SELECT and PING are in flight */
+  LINK_READY,
+  LINK_STOPPED,
+} link_state;
+
+/* A command in flight. Redis answers in order and all have the same lifetime, so the
+ * queue of deadlines is also the queue of answers. */
+typedef struct command {
+  deadline due; /* first: a deadline is cast to its command */
+  redis_reply_fn cb;
+  void *arg;
+} command;
+
+struct redis_link {
+  redis_link_config config;
+  link_state state;
+  redis_socket *socket; /* NULL when DOWN or STOPPED */
+  deadline_queue commands;
+  uint32_t in_flight;
+  buffer text; /* of the command that is being issued */
+
+  uv_timer_t retry;    /* ends the wait when DOWN, and the patience when OPENING */
+  uv_timer_t patience; /* runs no later than the first deadline */
+  unsigned failures;   /* in a row; a link that did not last counts as one */
+  int64_t ready_at_ms;
+  uint64_t random;
+  const char *reason; /* why it is not ready */
+  const char *told;   /* the reason that was logged last */
+
+  unsigned open_handles; /* timers, and sockets not yet freed */
+  void (*stopped)(void *arg);
+  void *stopped_arg;
+};
+
+static const char unreachable[] = "redis cannot be reached";
+
+static void connect_now(redis_link *l);
+
+static int64_t now_ms(const redis_link *l) {
+  return (int64_t)uv_now(l->config.loop);
+}
+
+/* splitmix64: spreads the daemons that lost the same Redis, nothing more. */
+static uint64_t next_random(redis_link *l) {
+  uint64_t z = (l->random += 0x9e3779b97f4a7c15u);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+/* ---- commands and their answers ------------------------------------------- */
+
+static command *take_first(redis_link *l) {
+  deadline *d = deadline_first(&l->commands);
+  if (!d) return NULL;
+  deadline_cancel(d);
+  l->in_flight--;
+  return (command *)d;
+}
+
+static void answer(command *c, au_status status, const redisReply *reply) {
+  redis_reply_fn cb = c->cb;
+  void *arg = c->arg;
+  free(c);
+  cb(status, reply, arg);
+}
+
+static void answer_all(redis_link *l, au_status status) {
+  for (command *c; (c = take_first(l)) != NULL;) answer(c, status, NULL);
+}
+
+static void append_count(buffer *b, char kind, size_t n) {
+  redis_number room;
+  buffer_append(b, &kind, 1);
+  buffer_append_slice(b, redis_number_text(&room, (int64_t)n));
+  buffer_append(b, "\r\n", 2);
+}
+
+static void on_patience(uv_timer_t *timer);
+
+/* Without asking whether the link is ready: the greeting is sent by this too. */
+static au_status issue(redis_link *l, const au_slice *args, size_t n, redis_reply_fn cb,
+                       void *arg) {
+  if (l->in_flight >= l->config.max_in_flight) return AU_EBUSY;
+  size_t bytes = 0;
+  for (size_t i = 0; i < n; i++) bytes += args[i].len;
+  if (bytes > REDIS_COMMAND_MAX_BYTES) return AU_EINVAL;
+  buffer_clear(&l->text);
+  append_count(&l->text, '*', n);
+  for (size_t i = 0; i < n; i++) {
+    append_count(&l->text, '$', args[i].len);
+    buffer_append_slice(&l->text, args[i]);
+    buffer_append(&l->text, "\r\n", 2);
+  }
+  command *c = l->text.failed ? NULL : calloc(1, sizeof *c);
+  if (!c) return AU_ENOMEM;
+  au_status status = redis_socket_write(l->socket, buffer_slice(&l->text));
+  if (status != AU_OK) {
+    free(c);
+    return status;
+  }
+  c->cb = cb;
+  c->arg = arg;
+  deadline_arm(&l->commands, &c->due, now_ms(l));
+  l->in_flight++;
+  if (!uv_is_active((uv_handle_t *)&l->patience))
+    uv_timer_start(&l->patience, on_patience, (uint64_t)l->config.command_timeout_ms, 0);
+  return AU_OK;
+}
+
+au_status redis_link_command(redis_link *l, const au_slice *args, size_t n, redis_reply_fn cb,
+                             void *arg) {
+  if (l->state != LINK_READY) return l->state == LINK_STOPPED ? AU_ECANCELED : AU_ESTORE;
+  return issue(l, args, n, cb, arg);
+}
+
+/* ---- losing it and trying again ------------------------------------------- */
+
+static void on_retry(uv_timer_t *timer) {
+  connect_now(timer->data);
+}
+
+/* Half of the delay is fixed and half is chance. */
+static uint64_t backoff_ms(redis_link *l) {
+  uint64_t delay = REDIS_BACKOFF_MIN_MS;
+  for (unsigned i = 0; i < l->failures && delay < REDIS_BACKOFF_MAX_MS; i++) delay *= 2;
+  if (delay > REDIS_BACKOFF_MAX_MS) delay = REDIS_BACKOFF_MAX_MS;
+  return delay / 2 + next_random(l) % (delay / 2 + 1);
+}
+
+/* The end of a connection, made or not. `reason` is static, `detail` for the log only. */
+static void lose(redis_link *l, au_status status, const char *reason, const char *detail) {
+  bool was_ready = l->state == LINK_READY;
+  if (l->socket) redis_socket_close(l->socket);
+  l->socket = NULL;
+  l->state = LINK_DOWN;
+  l->reason = reason;
+  if (l->told != reason)
+    log_warn("redis", "no link", LOG_STR("link", l->config.name), LOG_STR("reason", reason),
+             LOG_STR("detail", detail));
+  l->told = reason;
+  uv_timer_stop(&l->patience);
+  if (was_ready && now_ms(l) - l->ready_at_ms >= REDIS_LASTING_MS) l->failures = 0;
+  uv_timer_start(&l->retry, on_retry, backoff_ms(l), 0);
+  l->failures++;
+  /* Callbacks come last: they may stop the link, and find it in its new state. */
+  answer_all(l, status);
+  if (was_ready && l->state != LINK_STOPPED) l->config.lost(l->config.arg);
+}
+
+/* Before the link is dropped, what has already arrived is taken: this process may have
+ * slept longer than Redis did. As long as answers come, nobody has lost patience. */
+static void on_patience(uv_timer_t *timer) {
+  redis_link *l = timer->data;
+  const deadline *first = deadline_first(&l->commands);
+  if (!first) return;
+  if (first->at_ms <= now_ms(l)) {
+    redis_socket_read(l->socket);
+    if (!l->socket || l->in_flight == 0) return;
+    if (deadline_first(&l->commands) == first && first->at_ms <= now_ms(l)) {
+      lose(l, AU_ETIMEDOUT, "redis does not answer in time", "the deadline of a command");
+      return;
+    }
+  }
+  int64_t left_ms = deadline_next_ms(&l->commands) - now_ms(l);
+  uv_timer_start(timer, on_patience, left_ms > 1 ? (uint64_t)left_ms : 1, 0);
+}
+
+static void on_connect_timeout(uv_timer_t *timer) {
+  lose(timer->data, AU_ESTORE, unreachable, "no connection in time");
+}
+
+/* ---- greeting ------------------------------------------------------------- */
+
+static void refuse(redis_link *l, const redisReply *reply, const char *detail) {
+  lose(l, AU_ESTORE, redis_reply_refusal(reply).reason, detail);
+}
+
+static void on_auth(au_status status, const redisReply *reply, void *arg) {
+  if (status == AU_OK && !redis_reply_is(reply, REDIS_WANT_OK))
+    lose(arg, AU_ESTORE, "redis refuses the user or password", "AUTH");
+}
+
+static void on_select(au_status status, const redisReply *reply, void *arg) {
+  if (status != AU_OK || redis_reply_is(reply, REDIS_WANT_OK)) return;
+  if (redis_reply_is_error_code(reply, "ERR"))
+    lose(arg, AU_ESTORE, "redis does not have the database of the URL", "SELECT");
+  else
+    refuse(arg, reply, "SELECT");
+}
+
+/* A name is a courtesy: a Redis that does not permit it serves as well. */
+static void on_named(au_status status, const redisReply *reply, void *arg) {
+  (void)status;
+  (void)reply;
+  (void)arg;
+}
+
+/* PING is refused while Redis loads its data or wants a password. */
+static void on_greeted(au_status status, const redisReply *reply, void *arg) {
+  redis_link *l = arg;
+  if (status != AU_OK) return;
+  if (!redis_reply_is_status(reply, "PONG")) {
+    refuse(l, reply, "PING");
+    return;
+  }
+  l->state = LINK_READY;
+  l->ready_at_ms = now_ms(l);
+  l->reason = "";
+  l->told = NULL;
+  log_info("redis", "link ready", LOG_STR("link", l->config.name));
+  l->config.ready(l->config.arg);
+}
+
+static au_status greet(redis_link *l) {
+  const redis_url *url = l->config.url;
+  au_status status = AU_OK;
+  if (url->password[0] != '\0') {
+    const au_slice args[] = {slice_of("AUTH"), slice_of(url->user), slice_of(url->password)};
+    const au_slice old_args[] = {args[0], args[2]};
+    status =
+        url->user[0] != '\0' ? issue(l, args, 3, on_auth, l) : issue(l, old_args, 2, on_auth, l);
+  }
+  if (status == AU_OK && url->db != 0) {
+    redis_number room;
+    const au_slice args[] = {slice_of("SELECT"), redis_number_text(&room, url->db)};
+    status = issue(l, args, 2, on_select, l);
+  }
+  if (status == AU_OK) {
+    const au_slice args[] = {slice_of("CLIENT"), slice_of("SETNAME"), slice_of(l->config.name)};
+    status = issue(l, args, 3, on_named, l);
+  }
+  if (status == AU_OK) {
+    const au_slice args[] = {slice_of("PING")};
+    status = issue(l, args, 1, on_greeted, l);
+  }
+  return status;
+}
+
+/* ---- what the socket tells ------------------------------------------------ */
+
+static void on_opened(void *arg) {
+  redis_link *l = arg;
+  uv_timer_stop(&l->retry);
+  l->state = LINK_GREETING;
+  if (greet(l) != AU_OK) lose(l, AU_ESTORE, "out of memory", "greeting");
+}
+
+/* In pub/sub mode a message may stand between any two answers. */
+static bool take_message(redis_link *l, const redisReply *reply) {
+  if (!l->config.message || reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) return false;
+  if (!slice_eq(redis_reply_text(reply->element[0]), slice_of("message"))) return false;
+  l->config.message(l->config.arg, redis_reply_text(reply->element[1]),
+                    redis_reply_text(reply->element[2]));
+  return true;
+}
+
+static void on_replied(void *arg, const redisReply *reply) {
+  redis_link *l = arg;
+  if (take_message(l, reply)) return;
+  command *c = take_first(l);
+  if (c)
+    answer(c, AU_OK, reply);
+  else if (redis_reply_is_error(reply)) /* "max number of clients reached" comes unasked */
+    refuse(l, reply, "unasked");
+  else
+    lose(l, AU_ESTORE, "redis answers what was not asked", "protocol");
+}
+
+static void on_closed(void *arg, const char *why) {
+  redis_link *l = arg;
+  lose(l, AU_ESTORE, l->state == LINK_OPENING ? unreachable : "the link to redis was lost", why);
+}
+
+/* The last of the handles ends a stop. The commands that were in flight end here rather
+ * than in redis_link_stop, because that may be called from anywhere. */
+static void handle_gone(redis_link *l) {
+  if (--l->open_handles > 0 || l->state != LINK_STOPPED) return;
+  answer_all(l, AU_ECANCELED);
+  l->stopped(l->stopped_arg);
+}
+
+static void on_freed(void *arg) {
+  handle_gone(arg);
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+  handle_gone(handle->data);
+}
+
+static void connect_now(redis_link *l) {
+  const redis_socket_events events = {on_opened, on_replied, on_closed, on_freed, l};
+  l->state = LINK_OPENING;
+  if (redis_socket_open(l->config.loop, l->config.url, l->failures, &events, &l->socket) != AU_OK) {
+    lose(l, AU_ESTORE, "out of memory", "socket");
+    return;
+  }
+  l->open_handles++;
+  uv_timer_start(&l->retry, on_connect_timeout, REDIS_CONNECT_TIMEOUT_MS, 0);
+}
+
+/* ---- life ----------------------------------------------------------------- */
+
+au_status redis_link_create(const redis_link_config *config, redis_link **out) {
+  redis_link *l = calloc(1, sizeof *l);
+  if (!l) return AU_ENOMEM;
+  l->config = *config;
+  l->random = config->seed;
+  l->reason = "not connected yet";
+  deadline_queue_init(&l->commands, config->command_timeout_ms);
+  buffer_init(&l->text, 2 * REDIS_COMMAND_MAX_BYTES);
+  *out = l;
+  return AU_OK;
+}
+
+/* Connecting waits for the loop, so that no event comes before it runs. */
+void redis_link_start(redis_link *l) {
+  uv_timer_init(l->config.loop, &l->retry);
+  uv_timer_init(l->config.loop, &l->patience);
+  l->retry.data = l->patience.data = l;
+  l->open_handles = 2;
+  uv_timer_start(&l->retry, on_retry, 0, 0);
+}
+
+bool redis_link_is_ready(const redis_link *l) {
+  return l->state == LINK_READY;
+}
+
+const char *redis_link_reason(const redis_link *l) {
+  return l->reason;
+}
+
+uint32_t redis_link_room(const redis_link *l) {
+  return l->config.max_in_flight - l->in_flight;
+}
+
+void redis_link_stop(redis_link *l, void (*stopped)(void *arg), void *arg) {
+  l->state = LINK_STOPPED;
+  l->reason = "stopping";
+  l->stopped = stopped;
+  l->stopped_arg = arg;
+  if (l->socket) redis_socket_close(l->socket);
+  l->socket = NULL;
+  uv_close((uv_handle_t *)&l->retry, on_handle_closed);
+  uv_close((uv_handle_t *)&l->patience, on_handle_closed);
+}
+
+void redis_link_free(redis_link *l) {
+  if (!l) return;
+  buffer_free(&l->text);
+  free(l);
+}

@@ -1,0 +1,80 @@
+/* A lasting link to Redis: one connection at a time, made again when it is lost, and a
+ * queue of commands that wait for their answers. Knows no keys and no operations.
+ *
+ * The rule of a command: its callback runs exactly once, from the loop, never inside the
+ * call that issued it: with the reply, or without one when the link is lost or stopped.
+ * Whoever waits longer than `command_timeout_ms` drops the link, so nobody waits longer
+ * and a stopped Redis is noticed. */
+#ifndef ADAPTERS_REDIS_LINK_H
+#define ADAPTERS_REDIS_LINK_H
+
+#include <active_users/types.h>
+#include <hiredis/hiredis.h>
+#include <uv.h>
+
+#include "redis_url.h"
+
+enum {
+  REDIS_COMMAND_TIMEOUT_MS = 2000, /* from the command to its answer */
+  REDIS_CONNECT_TIMEOUT_MS = 3000, /* from the look-up of the name to the connection */
+  REDIS_BACKOFF_MIN_MS = 100,      /* doubled with each failure, with jitter */
+  REDIS_BACKOFF_MAX_MS = 5000,
+  REDIS_LASTING_MS = 1000,     /* a link that was ready this long begins again at the minimum */
+  REDIS_IN_FLIGHT_MAX = 20000, /* commands that wait for their answers */
+  REDIS_COMMAND_MAX_BYTES = 64 * 1024, /* of one command */
+};
+
+typedef struct redis_link redis_link;
+
+/* `reply` is borrowed for the call; NULL unless status is AU_OK. It may be an error
+ * reply. Without one: AU_ESTORE (the link was lost), AU_ETIMEDOUT (an answer did not come
+ * in time, which dropped the link) or AU_ECANCELED (the link was stopped); the command may
+ * have run or not. */
+typedef void (*redis_reply_fn)(au_status status, const redisReply *reply, void *arg);
+
+typedef struct redis_link_config {
+  uv_loop_t *loop;
+  const redis_url *url;       /* borrowed for the link's life */
+  const char *name;           /* static; CLIENT SETNAME and the log */
+  uint64_t seed;              /* of the jitter */
+  int64_t command_timeout_ms; /* REDIS_COMMAND_TIMEOUT_MS */
+  uint32_t max_in_flight;     /* REDIS_IN_FLIGHT_MAX */
+  /* Commands are taken from now on. From the loop, like everything here. */
+  void (*ready)(void *arg);
+  /* They no longer are; the callbacks of those in flight have run. After each `ready`, but
+   * not after a stop. */
+  void (*lost)(void *arg);
+  /* Not NULL: a link for SUBSCRIBE and UNSUBSCRIBE (one channel a command, which keeps one
+   * answer a command) and PING. Messages come here; slices are borrowed for the call. */
+  void (*message)(void *arg, au_slice channel, au_slice payload);
+  void *arg;
+} redis_link_config;
+
+/* Returns AU_OK or AU_ENOMEM. */
+AU_MUST_CHECK au_status redis_link_create(const redis_link_config *config, redis_link **out);
+
+/* Begins connecting, and goes on until stopped. Once. */
+void redis_link_start(redis_link *link);
+
+bool redis_link_is_ready(const redis_link *link);
+
+/* Why it is not ready, static text; "" when it is. */
+const char *redis_link_reason(const redis_link *link);
+
+/* How many more commands are taken now. */
+uint32_t redis_link_room(const redis_link *link);
+
+/* Issues a command; the arguments may hold any bytes and are copied. Returns AU_OK,
+ * AU_ESTORE (not ready), AU_EBUSY (too many in flight), AU_EINVAL (too large) or
+ * AU_ENOMEM. */
+AU_MUST_CHECK au_status redis_link_command(redis_link *link, const au_slice *args, size_t n,
+                                           redis_reply_fn cb, void *arg);
+
+/* Ends a started link: commands in flight end with AU_ECANCELED, then `stopped` runs once;
+ * all from the loop. All handles are closed by then. */
+void redis_link_stop(redis_link *link, void (*stopped)(void *arg), void *arg);
+
+/* Frees a link that has stopped or that was never started. NULL is fine. */
+void redis_link_free(redis_link *link);
+
+#endif

@@ -1,0 +1,319 @@
+/* Sessions in Redis: touch, leave, shorten. Must not know customers' averages, links or
+ * loops. The daemon's own table follows what Redis has acknowledged, never the reverse. */
+#include "../wire.h"
+#include "redis_script.h"
+#include "redis_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* GET, SET and two ZADD at most, one of them after the others. */
+enum { TOUCH_COMMANDS = 4 };
+
+typedef struct touch {
+  redis_op op; /* first: an op is cast to its touch */
+  au_done_fn cb;
+  void *arg;
+  wire_beat who;
+  bool expects_session, expects_customer; /* counted in the store until the end */
+  bool listed;                            /* the customer is among au:customers now */
+  bool added;                             /* to the index, which did not know the session */
+} touch;
+
+/* Appends a slice to the bytes of a beat and points to the copy; false when too long. */
+static bool keep(wire_beat *to, size_t *used, au_slice from, size_t max, au_slice *copy) {
+  if (from.len > max) return false;
+  char *at = to->bytes + *used;
+  if (from.len > 0) memcpy(at, from.ptr, from.len);
+  *used += from.len;
+  *copy = (au_slice){at, from.len};
+  return true;
+}
+
+/* A copy with the ids of `beat` and the profile of `profile`, which may be the same. */
+static bool keep_beat(wire_beat *to, const au_beat *beat, const au_beat *profile) {
+  size_t used = 0;
+  to->beat = (au_beat){.timestamp = beat->timestamp, .is_leader = profile->is_leader};
+  return keep(to, &used, beat->customer_id, AU_ID_MAX, &to->beat.customer_id) &&
+         keep(to, &used, beat->session_id, AU_ID_MAX, &to->beat.session_id) &&
+         keep(to, &used, beat->tab_id, AU_ID_MAX, &to->beat.tab_id) &&
+         keep(to, &used, profile->platform, AU_PLATFORM_MAX, &to->beat.platform) &&
+         keep(to, &used, profile->user_agent, AU_USER_AGENT_MAX, &to->beat.user_agent);
+}
+
+static bool has_valid_ids(const au_beat *beat) {
+  return wire_valid_id(beat->customer_id) && wire_valid_id(beat->session_id) &&
+         wire_valid_id(beat->tab_id);
+}
+
+static bool table_find(redis_store *s, const au_beat *beat, au_beat *out) {
+  return presence_table_find(s->table, beat->customer_id, beat->session_id, redis_store_mono_ms(s),
+                             out);
+}
+
+/* ---- touch ---------------------------------------------------------------- */
+
+/* Whether the table will have room when Redis has answered; it is not asked after Redis
+ * was told. Counts the touch among those that are expected. */
+static bool reserve(redis_store *s, touch *t) {
+  if (presence_table_sessions(s->table) + s->expected_sessions >= s->config->max_sessions)
+    return false;
+  au_sample customer;
+  presence_table_sample(s->table, t->who.beat.customer_id, redis_store_mono_ms(s), &customer);
+  bool new_customer = customer.count == 0;
+  if (new_customer &&
+      presence_table_customers(s->table) + s->expected_customers >= s->config->max_customers)
+    return false;
+  t->expects_session = true;
+  t->expects_customer = new_customer;
+  s->expected_sessions++;
+  if (new_customer) s->expected_customers++;
+  return true;
+}
+
+static void unreserve(redis_store *s, const touch *t) {
+  if (t->expects_session) s->expected_sessions--;
+  if (t->expects_customer) s->expected_customers--;
+}
+
+/* The table takes the session over as Redis has it. The index may have gained a member
+ * that the table knew already: it was lost in Redis, and counts again. */
+static void acknowledge(touch *t) {
+  redis_store *s = t->op.store;
+  au_beat known;
+  bool was_known = table_find(s, &t->who.beat, &known);
+  t->op.status =
+      presence_table_touch(s->table, &t->who.beat, AU_TOUCH_JOIN, redis_store_mono_ms(s));
+  if (t->op.status != AU_OK) return;
+  if (was_known && t->added) redis_store_changed(s, t->who.beat.customer_id);
+  redis_store_expire(s);
+  redis_store_wrote(s);
+}
+
+static void end_touch(touch *t) {
+  unreserve(t->op.store, t);
+  if (t->op.status == AU_OK) acknowledge(t);
+  redis_op_end(&t->op);
+  au_done_fn cb = t->cb;
+  void *arg = t->arg;
+  au_status status = t->op.status;
+  free(t);
+  cb(status, arg);
+}
+
+static void on_listed(au_status status, const redisReply *reply, void *arg) {
+  touch *t = arg;
+  redis_op_take(&t->op, status, reply, REDIS_WANT_INTEGER);
+  if (t->op.pending == 0) end_touch(t);
+}
+
+/* NX: a customer that was ticked keeps the time of its tick. */
+static void list_customer(touch *t) {
+  const au_slice args[] = {slice_of("ZADD"), slice_of(REDIS_KEY_CUSTOMERS), slice_of("NX"),
+                           slice_of("0"), t->who.beat.customer_id};
+  t->listed = true;
+  redis_op_send(&t->op, args, 5, on_listed, t);
+}
+
+/* A session that is new to the index may be the first of its customer, or the first after
+ * Redis lost everything; all others find the customer listed already. */
+static void on_indexed(au_status status, const redisReply *reply, void *arg) {
+  touch *t = arg;
+  if (redis_op_take(&t->op, status, reply, REDIS_WANT_INTEGER)) t->added = reply->integer > 0;
+  if (t->added && !t->listed) list_customer(t);
+  if (t->op.pending == 0) end_touch(t);
+}
+
+static void on_stored(au_status status, const redisReply *reply, void *arg) {
+  touch *t = arg;
+  redis_op_take(&t->op, status, reply, REDIS_WANT_OK);
+  if (t->op.pending == 0) end_touch(t);
+}
+
+/* Key and index go out together. The index is told a deadline on Redis's clock that is
+ * never later than the end of the key. */
+static void send_session(touch *t) {
+  redis_store *s = t->op.store;
+  const au_beat *beat = &t->who.beat;
+  int64_t now_ms = redis_store_now_ms(s);
+  int64_t ttl_s = s->config->presence_ttl_s;
+  buffer_clear(&s->value);
+  wire_print_presence(&s->value, beat, now_ms);
+  if (s->value.failed) {
+    t->op.status = AU_ENOMEM;
+    return;
+  }
+  redis_key key, index;
+  redis_number ttl, deadline;
+  const au_slice set[] = {slice_of("SET"),
+                          redis_key_presence(&key, beat->customer_id, beat->session_id),
+                          buffer_slice(&s->value), slice_of("EX"), redis_number_text(&ttl, ttl_s)};
+  const au_slice add[] = {slice_of("ZADD"), redis_key_index(&index, beat->customer_id),
+                          redis_number_text(&deadline, now_ms + ttl_s * 1000), beat->session_id};
+  redis_op_send(&t->op, set, 5, on_stored, t);
+  redis_op_send(&t->op, add, 4, on_indexed, t);
+  if (t->expects_session) list_customer(t);
+}
+
+/* The profile of a session that another daemon has joined, or this one before it was
+ * restarted. A foreign value counts as none: SET replaces it, whatever its type. */
+static void on_profile(au_status status, const redisReply *reply, void *arg) {
+  touch *t = arg;
+  bool foreign = status == AU_OK && redis_reply_is_error_code(reply, "WRONGTYPE");
+  if (foreign) {
+    t->op.pending--;
+  } else if (redis_op_take(&t->op, status, reply, REDIS_WANT_TEXT)) {
+    wire_beat stored, merged;
+    au_beat known;
+    const au_beat *profile = NULL;
+    if (table_find(t->op.store, &t->who.beat, &known)) /* it came while Redis was asked */
+      profile = &known;
+    else if (reply->type == REDIS_REPLY_STRING &&
+             wire_parse_presence(redis_reply_text(reply), &stored) == AU_OK)
+      profile = &stored.beat;
+    if (profile && keep_beat(&merged, &t->who.beat, profile))
+      (void)keep_beat(&t->who, &merged.beat, &merged.beat);
+  }
+  if (t->op.status == AU_OK) send_session(t);
+  if (t->op.pending == 0) end_touch(t);
+}
+
+static void ask_profile(touch *t) {
+  redis_key key;
+  const au_slice args[] = {
+      slice_of("GET"), redis_key_presence(&key, t->who.beat.customer_id, t->who.beat.session_id)};
+  redis_op_send(&t->op, args, 2, on_profile, t);
+}
+
+au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, au_done_fn cb,
+                      void *arg) {
+  redis_store *s = redis_store_of(store);
+  if (!has_valid_ids(beat)) return AU_EINVAL;
+  au_status status = redis_store_admits(s, TOUCH_COMMANDS);
+  if (status != AU_OK) return status;
+  touch *t = calloc(1, sizeof *t);
+  if (!t) return AU_ENOMEM;
+  t->op.store = s;
+  t->cb = cb;
+  t->arg = arg;
+  au_beat known;
+  bool is_known = table_find(s, beat, &known);
+  bool keeps = is_known && kind == AU_TOUCH_BEAT;
+  if (!keep_beat(&t->who, beat, keeps ? &known : beat))
+    status = AU_EINVAL;
+  else if (!is_known && !reserve(s, t))
+    status = AU_EFULL;
+  if (status == AU_OK) {
+    if (kind == AU_TOUCH_BEAT && !is_known)
+      ask_profile(t);
+    else
+      send_session(t);
+    status = redis_op_begun(&t->op);
+    if (status == AU_OK) return AU_OK;
+    unreserve(s, t);
+  }
+  free(t);
+  return status;
+}
+
+/* ---- leave and shorten ---------------------------------------------------- */
+
+typedef struct ending {
+  redis_op op; /* first: an op is cast to its ending */
+  au_done_fn cb;
+  void *arg;
+  wire_beat who;
+} ending;
+
+static ending *ending_create(redis_store *s, const au_beat *beat, au_done_fn cb, void *arg) {
+  ending *e = calloc(1, sizeof *e);
+  if (!e) return NULL;
+  static const au_beat no_profile = {.is_leader = true};
+  e->op.store = s;
+  e->cb = cb;
+  e->arg = arg;
+  (void)keep_beat(&e->who, beat, &no_profile); /* valid ids fit */
+  return e;
+}
+
+static void end_ending(ending *e) {
+  redis_op_end(&e->op);
+  au_done_fn cb = e->cb;
+  void *arg = e->arg;
+  au_status status = e->op.status;
+  free(e);
+  cb(status, arg);
+}
+
+static au_status begin_ending(ending *e) {
+  au_status status = redis_op_begun(&e->op);
+  if (status != AU_OK) free(e);
+  return status;
+}
+
+/* The table forgets what Redis has ended, whichever tab it thought to hold it. */
+static void on_left(au_status status, const redisReply *reply, void *arg) {
+  ending *e = arg;
+  redis_store *s = e->op.store;
+  const au_beat *beat = &e->who.beat;
+  if (redis_op_take(&e->op, status, reply, REDIS_WANT_INTEGER)) {
+    long long what = reply->integer;
+    bool dropped = what != REDIS_LEAVE_OTHER &&
+                   presence_table_drop(s->table, beat->customer_id, beat->session_id);
+    if (!dropped && (what == REDIS_LEAVE_ENDED || what == REDIS_LEAVE_DROPPED))
+      redis_store_changed(s, beat->customer_id);
+    redis_store_wrote(s);
+  }
+  end_ending(e);
+}
+
+au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void *arg) {
+  redis_store *s = redis_store_of(store);
+  if (!has_valid_ids(beat)) return AU_EINVAL;
+  au_status status = redis_store_admits(s, 1);
+  if (status != AU_OK) return status;
+  ending *e = ending_create(s, beat, cb, arg);
+  if (!e) return AU_ENOMEM;
+  redis_key key, index;
+  const au_slice args[] = {slice_of("EVAL"),
+                           slice_of(REDIS_SCRIPT_LEAVE),
+                           slice_of("2"),
+                           redis_key_presence(&key, beat->customer_id, beat->session_id),
+                           redis_key_index(&index, beat->customer_id),
+                           beat->session_id,
+                           beat->tab_id};
+  redis_op_send(&e->op, args, 7, on_left, e);
+  return begin_ending(e);
+}
+
+static void on_shortened(au_status status, const redisReply *reply, void *arg) {
+  ending *e = arg;
+  redis_store *s = e->op.store;
+  if (redis_op_take(&e->op, status, reply, REDIS_WANT_INTEGER) && reply->integer == 1 &&
+      presence_table_shorten(s->table, &e->who.beat, redis_store_mono_ms(s)))
+    redis_store_expire(s);
+  end_ending(e);
+}
+
+au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, au_done_fn cb,
+                        void *arg) {
+  redis_store *s = redis_store_of(store);
+  if (grace_ms < 0 || !has_valid_ids(beat)) return AU_EINVAL;
+  au_status status = redis_store_admits(s, 1);
+  if (status != AU_OK) return status;
+  ending *e = ending_create(s, beat, cb, arg);
+  if (!e) return AU_ENOMEM;
+  redis_key key, index;
+  redis_number grace, deadline;
+  const au_slice args[] = {slice_of("EVAL"),
+                           slice_of(REDIS_SCRIPT_SHORTEN),
+                           slice_of("2"),
+                           redis_key_presence(&key, beat->customer_id, beat->session_id),
+                           redis_key_index(&index, beat->customer_id),
+                           beat->session_id,
+                           beat->tab_id,
+                           redis_number_text(&grace, grace_ms),
+                           redis_number_text(&deadline, redis_store_now_ms(s) + grace_ms)};
+  redis_op_send(&e->op, args, 9, on_shortened, e);
+  return begin_ending(e);
+}

@@ -1,0 +1,96 @@
+/* Reads replies without trusting them: every type and length is checked. Must not know
+ * which command was asked. */
+#include "redis_reply.h"
+
+#include "../utils/buffer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool redis_reply_is(const redisReply *reply, redis_want want) {
+  switch (want) {
+  case REDIS_WANT_OK: return redis_reply_is_status(reply, "OK");
+  case REDIS_WANT_INTEGER: return reply->type == REDIS_REPLY_INTEGER;
+  case REDIS_WANT_TEXT: return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_NIL;
+  case REDIS_WANT_ARRAY: return reply->type == REDIS_REPLY_ARRAY;
+  }
+  return false;
+}
+
+bool redis_reply_is_error(const redisReply *reply) {
+  return reply->type == REDIS_REPLY_ERROR;
+}
+
+bool redis_reply_is_error_code(const redisReply *reply, const char *code) {
+  size_t len = strlen(code);
+  return redis_reply_is_error(reply) && reply->len >= len && memcmp(reply->str, code, len) == 0;
+}
+
+bool redis_reply_is_status(const redisReply *reply, const char *text) {
+  return reply->type == REDIS_REPLY_STATUS &&
+         slice_eq((au_slice){reply->str, reply->len}, slice_of(text));
+}
+
+au_slice redis_reply_text(const redisReply *reply) {
+  if (reply->type != REDIS_REPLY_STRING) return (au_slice){"", 0};
+  return (au_slice){reply->str, reply->len};
+}
+
+bool redis_reply_number(const redisReply *reply, double *out) {
+  char text[64];
+  au_slice s = redis_reply_text(reply);
+  if (s.len == 0 || s.len >= sizeof text) return false;
+  memcpy(text, s.ptr, s.len);
+  text[s.len] = '\0';
+  /* strtod also takes blanks, hexadecimals and words. */
+  if (strspn(text, "0123456789.eE+-") != s.len) return false;
+  char *end;
+  double number = strtod(text, &end);
+  if (*end != '\0' || !isfinite(number) || number < 0) return false;
+  *out = number;
+  return true;
+}
+
+bool redis_reply_scan(const redisReply *reply, char cursor[REDIS_CURSOR_SIZE],
+                      const redisReply **elements) {
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) return false;
+  au_slice next = redis_reply_text(reply->element[0]);
+  if (next.len == 0 || next.len >= REDIS_CURSOR_SIZE) return false;
+  for (size_t i = 0; i < next.len; i++)
+    if (next.ptr[i] < '0' || next.ptr[i] > '9') return false;
+  if (reply->element[1]->type != REDIS_REPLY_ARRAY) return false;
+  memcpy(cursor, next.ptr, next.len);
+  cursor[next.len] = '\0';
+  *elements = reply->element[1];
+  return true;
+}
+
+static const struct {
+  const char *code, *reason;
+} refusals[] = {
+    {"OOM", "redis is out of memory"},
+    {"READONLY", "redis is a read-only replica"},
+    {"NOAUTH", "redis wants a password"},
+    {"WRONGPASS", "redis refuses the user or password"},
+    {"NOPERM", "redis does not permit a command or key"},
+    {"WRONGTYPE", "a key has the wrong type"},
+    {"LOADING", "redis is loading its data"},
+    {"MISCONF", "redis cannot save its data"},
+    {"MASTERDOWN", "redis has lost its master"},
+    {"NOREPLICAS", "redis has too few replicas"},
+    {"BUSY", "redis is busy with a script"},
+    {"MOVED", "this redis is a cluster"},
+    {"CLUSTERDOWN", "the redis cluster is down"},
+    {"UNKILLABLE", "redis is busy with a script"},
+};
+
+redis_refusal redis_reply_refusal(const redisReply *reply) {
+  uint32_t n = sizeof refusals / sizeof refusals[0];
+  if (!redis_reply_is_error(reply))
+    return (redis_refusal){n + 1, "redis answers with something else than was asked for"};
+  for (uint32_t i = 0; i < n; i++)
+    if (redis_reply_is_error_code(reply, refusals[i].code))
+      return (redis_refusal){i, refusals[i].reason};
+  return (redis_refusal){n, "redis answers with an error"};
+}

@@ -1,0 +1,44 @@
+/* Lua texts. Must not know who sends them.
+ *
+ * Values of presence keys may come from other programs: GET and decode are guarded, and
+ * what cannot be read is held by nobody. The index is changed before the key, so that an
+ * index of the wrong type stops a script before it did half its work. */
+#include "redis_script.h"
+
+/* Sets `held` to whether the tab ARGV[2] holds the session of KEYS[1]. */
+#define HELD_BY_TAB                                            \
+  "local v = redis.pcall('GET', KEYS[1]) "                     \
+  "local held = false "                                        \
+  "if type(v) == 'string' then "                               \
+  "  local ok, d = pcall(cjson.decode, v) "                    \
+  "  held = ok and type(d) == 'table' and d.tabId == ARGV[2] " \
+  "end "
+
+const char REDIS_SCRIPT_LEAVE[] =
+    HELD_BY_TAB "if not v then return 2 + redis.call('ZREM', KEYS[2], ARGV[1]) end "
+                "if not held then return 0 end "
+                "redis.call('ZREM', KEYS[2], ARGV[1]) "
+                "redis.call('DEL', KEYS[1]) "
+                "return 1";
+
+const char REDIS_SCRIPT_SHORTEN[] =
+    HELD_BY_TAB "if not held then return 0 end "
+                "local ttl = redis.call('PTTL', KEYS[1]) "
+                "if ttl >= 0 and ttl <= tonumber(ARGV[3]) then return 0 end "
+                "redis.call('ZADD', KEYS[2], 'XX', 'LT', ARGV[4], ARGV[1]) "
+                "redis.call('PEXPIRE', KEYS[1], ARGV[3]) "
+                "return 1";
+
+const char REDIS_SCRIPT_TRIM[] =
+    "local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2]) "
+    "if #ended > 0 then redis.call('ZREM', KEYS[1], unpack(ended)) end "
+    "return #ended";
+
+const char REDIS_SCRIPT_FORGET[] =
+    "if redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[1], '+inf') > 0 then return 0 end "
+    "redis.call('ZREM', KEYS[3], ARGV[2]) "
+    "redis.call('UNLINK', KEYS[1], KEYS[2]) "
+    "return 1";
+
+const char REDIS_SCRIPT_DROP[] = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end "
+                                 "return redis.call('ZREM', KEYS[2], ARGV[1])";

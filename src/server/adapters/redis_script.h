@@ -1,0 +1,30 @@
+/* The Lua that Redis runs for what must happen in one piece. Sent as text with EVAL:
+ * Redis caches it by its hash, and SCRIPT FLUSH or a failover changes nothing. */
+#ifndef ADAPTERS_REDIS_SCRIPT_H
+#define ADAPTERS_REDIS_SCRIPT_H
+
+/* Sessions that one run of REDIS_SCRIPT_TRIM takes at most. */
+enum { REDIS_TRIM_MAX = 500 };
+
+/* What REDIS_SCRIPT_LEAVE answers. */
+enum {
+  REDIS_LEAVE_OTHER = 0,   /* another tab holds it: nothing changed */
+  REDIS_LEAVE_ENDED = 1,   /* it was live and is gone now */
+  REDIS_LEAVE_GONE = 2,    /* there was no such session */
+  REDIS_LEAVE_DROPPED = 3, /* the key was gone, the index still counted it */
+};
+
+/* KEYS presence, index; ARGV session, tab. Ends a session if the tab holds it. */
+extern const char REDIS_SCRIPT_LEAVE[];
+/* KEYS presence, index; ARGV session, tab, grace in ms, deadline. Brings both ends of
+ * a session forward if the tab holds it and it would live longer: 1, else 0. */
+extern const char REDIS_SCRIPT_SHORTEN[];
+/* KEYS index; ARGV now, REDIS_TRIM_MAX. Takes ended sessions off; how many. */
+extern const char REDIS_SCRIPT_TRIM[];
+/* KEYS index, ema, customers; ARGV now, customer. Drops a customer that has no live
+ * session: 1, else 0. */
+extern const char REDIS_SCRIPT_FORGET[];
+/* KEYS presence, index; ARGV session. Takes a session off whose key is gone: 1, else 0. */
+extern const char REDIS_SCRIPT_DROP[];
+
+#endif

@@ -1,0 +1,133 @@
+/* What the files of the Redis store share. Nobody else includes it; redis.h is the door.
+ *
+ * An operation (redis_op) is one call of au_store: it sends one to a few commands in one
+ * go, and ends when the last of them is answered. */
+#ifndef ADAPTERS_REDIS_STORE_H
+#define ADAPTERS_REDIS_STORE_H
+
+#include <uv.h>
+
+#include "../utils/buffer.h"
+#include "changed_set.h"
+#include "presence_table.h"
+#include "redis.h"
+#include "redis_keys.h"
+#include "redis_link.h"
+#include "redis_reconcile.h"
+#include "redis_reply.h"
+#include "redis_watch.h"
+
+enum {
+  REDIS_CLOCK_INTERVAL_MS = 10000,  /* between two looks at Redis's clock */
+  REDIS_REFUSED_INTERVAL_MS = 1000, /* the same while Redis refuses, with a test write; and
+                                       without a refusal this long the store is well again */
+  REDIS_CHANGED_TURN_MAX = 256,     /* customers told as changed in one turn of the loop */
+  REDIS_VALUE_MAX_BYTES = 16 * 1024,
+};
+
+typedef struct redis_store {
+  au_store base; /* first: an au_store is cast to its redis_store */
+  uv_loop_t *loop;
+  const au_config *config;
+  const au_clock *clock;
+  const au_store_events *events;
+  stats *counters;
+  redis_url url;
+
+  redis_link *link;
+  redis_watch *watch;
+  redis_reconcile *reconcile;
+  presence_table *table; /* sessions that this daemon has acknowledged */
+  changed_set *changed;  /* customers to tell of, from the loop */
+  buffer value;          /* JSON or a number that is about to be sent */
+
+  bool clock_known;       /* on the link that is up */
+  int64_t clock_ahead_ms; /* Redis's clock minus our monotonic one, never too large */
+  int64_t clock_asked_ms, clock_read_ms; /* monotonic */
+
+  const char *refusal;      /* why Redis refuses, static; NULL when it does not */
+  int64_t refused_at_ms;    /* the last refusal, monotonic */
+  uint32_t refusals_logged; /* a bit for each kind, since it was well */
+
+  uint32_t operations;         /* begun and not ended */
+  uint32_t expected_sessions;  /* touches in flight that will add one to the table */
+  uint32_t expected_customers; /* the same for customers */
+
+  uv_timer_t clock_timer, expiry;
+  uv_idle_t tell;
+  int64_t expiry_at_ms; /* monotonic; -1: the timer is not running */
+  bool was_ready;       /* the next `ready` is a reconnect */
+  bool stopping;
+  unsigned open_parts;
+  void (*stopped)(void *arg);
+  void *stopped_arg;
+} redis_store;
+
+static inline redis_store *redis_store_of(au_store *store) {
+  return (redis_store *)store;
+}
+
+static inline int64_t redis_store_mono_ms(const redis_store *s) {
+  return clock_mono_ms(s->clock);
+}
+
+/* Redis's clock now, by the last sample; early by at most a round trip. */
+static inline int64_t redis_store_now_ms(const redis_store *s) {
+  return redis_store_mono_ms(s) + s->clock_ahead_ms;
+}
+
+/* Whether an operation of `commands` can begin: AU_OK, AU_ESTORE, AU_EBUSY or
+ * AU_ECANCELED. */
+AU_MUST_CHECK au_status redis_store_admits(const redis_store *s, uint32_t commands);
+
+/* What became of a command: its status, or AU_ESTORE when the reply is not what was
+ * wanted. Refusals are counted, logged once, and make the store degraded. */
+au_status redis_store_check(redis_store *s, au_status status, const redisReply *reply,
+                            redis_want want);
+
+/* A write was answered with success: the end of a refusal, after a while without any. */
+void redis_store_wrote(redis_store *s);
+
+/* Tells the daemon, from the loop and once, that a count changed. */
+void redis_store_changed(redis_store *s, au_slice customer_id);
+
+/* Sees to it that sessions of the table expire in time; call when a deadline may be nearer
+ * than all before. */
+void redis_store_expire(redis_store *s);
+
+/* Embedded in an operation. */
+typedef struct redis_op {
+  redis_store *store;
+  uint32_t pending; /* answers that are missing */
+  uint32_t seen;    /* answers that came */
+  au_status status; /* the first failure */
+} redis_op;
+
+/* Sends one command of an operation; nothing once one has failed. `cb` gets `arg`. */
+void redis_op_send(redis_op *op, const au_slice *args, size_t n, redis_reply_fn cb, void *arg);
+
+/* After the first commands were sent: AU_OK, and the operation has begun; or why nothing
+ * was sent, and the caller frees it. */
+AU_MUST_CHECK au_status redis_op_begun(redis_op *op);
+
+/* Takes one answer; true when it is what was wanted. The operation is over when `pending`
+ * is 0: call redis_op_end, free it, then tell the caller `status`. */
+bool redis_op_take(redis_op *op, au_status status, const redisReply *reply, redis_want want);
+void redis_op_end(redis_op *op);
+
+/* au_store: redis_presence.c */
+au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, au_done_fn cb,
+                      void *arg);
+au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void *arg);
+au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, au_done_fn cb,
+                        void *arg);
+
+/* au_store: redis_metrics.c */
+au_status redis_sample(au_store *store, au_slice customer_id, au_sample_fn cb, void *arg);
+au_status redis_due(au_store *store, int64_t min_age_ms, size_t skip, size_t max, au_due_fn cb,
+                    void *arg);
+au_status redis_save(au_store *store, au_slice customer_id, double ema, au_done_fn cb, void *arg);
+au_status redis_forget(au_store *store, au_slice customer_id, au_done_fn cb, void *arg);
+au_status redis_publish(au_store *store, const au_metrics *metrics, au_done_fn cb, void *arg);
+
+#endif

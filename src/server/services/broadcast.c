@@ -1,0 +1,198 @@
+/* Topics and their subscribers; must not know what transport delivers. */
+#include "broadcast.h"
+
+#include "../utils/buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A ring of topics, oldest message first, and a queue of those being swept. */
+typedef struct topic_link {
+  struct topic_link *prev, *next;
+} topic_link;
+
+struct topic {
+  map_node node;
+  topic_link by_age;       /* in broadcast.by_age, always */
+  topic_link waiting;      /* in broadcast.waiting, while a sweep is under way */
+  subscriber *subscribers; /* any of the ring */
+  subscriber *cursor;      /* whom the sweep visits next */
+  size_t count;            /* of subscribers */
+  size_t unseen;           /* subscribers the current message has not reached */
+  frame *message;          /* held while a sweep is under way */
+  uint32_t number;         /* of the current message */
+  int64_t sent_ms;
+  uint8_t id_len;
+  char id[];
+};
+
+struct broadcast {
+  map *topics;
+  topic_link by_age, waiting; /* sentinels */
+  broadcast_hooks hooks;
+};
+
+#define TOPIC_OF(link, member) ((topic *)(void *)((char *)(link)-offsetof(topic, member)))
+
+static void link_init(topic_link *l) {
+  l->prev = l->next = l;
+}
+
+static void link_append(topic_link *sentinel, topic_link *l) {
+  l->prev = sentinel->prev;
+  l->next = sentinel;
+  l->prev->next = l->next->prev = l;
+}
+
+static void link_remove(topic_link *l) {
+  l->prev->next = l->next;
+  l->next->prev = l->prev;
+  link_init(l);
+}
+
+au_status broadcast_create(map_seed seed, const broadcast_hooks *hooks, broadcast **out) {
+  broadcast *b = calloc(1, sizeof *b);
+  if (!b) return AU_ENOMEM;
+  au_status status = map_create(seed, &b->topics);
+  if (status != AU_OK) {
+    free(b);
+    return status;
+  }
+  link_init(&b->by_age);
+  link_init(&b->waiting);
+  b->hooks = *hooks;
+  *out = b;
+  return AU_OK;
+}
+
+void broadcast_free(broadcast *b) {
+  if (!b) return;
+  map_free(b->topics);
+  free(b);
+}
+
+static bool topic_eq(const map_node *node, const void *key) {
+  const topic *t = (const topic *)node;
+  return slice_eq((au_slice){t->id, t->id_len}, *(const au_slice *)key);
+}
+
+static topic *topic_find(const broadcast *b, au_slice customer_id, uint32_t hash) {
+  return (topic *)map_find(b->topics, hash, topic_eq, &customer_id);
+}
+
+static topic *topic_create(broadcast *b, au_slice customer_id, uint32_t hash) {
+  topic *t = calloc(1, sizeof *t + customer_id.len);
+  if (!t) return NULL;
+  t->id_len = (uint8_t)customer_id.len;
+  memcpy(t->id, customer_id.ptr, customer_id.len);
+  link_init(&t->waiting);
+  /* First in line among the quiet: its subscribers have heard nothing yet. */
+  link_append(b->by_age.next, &t->by_age);
+  map_insert(b->topics, &t->node, hash);
+  b->hooks.watch(b->hooks.arg, (au_slice){t->id, t->id_len}, true);
+  return t;
+}
+
+static void topic_end_sweep(topic *t) {
+  link_remove(&t->waiting);
+  frame_unref(t->message);
+  t->message = NULL;
+  t->unseen = 0;
+}
+
+static void topic_free(broadcast *b, topic *t) {
+  b->hooks.watch(b->hooks.arg, (au_slice){t->id, t->id_len}, false);
+  topic_end_sweep(t);
+  link_remove(&t->by_age);
+  map_remove(b->topics, &t->node);
+  free(t);
+}
+
+au_status broadcast_subscribe(broadcast *b, au_slice customer_id, subscriber *s) {
+  uint32_t hash = map_hash(b->topics, customer_id.ptr, customer_id.len, 0);
+  topic *t = topic_find(b, customer_id, hash);
+  if (!t) t = topic_create(b, customer_id, hash);
+  if (!t) return AU_ENOMEM;
+
+  s->topic = t;
+  s->seen = t->number; /* a sweep under way passes it by */
+  if (!t->subscribers) {
+    s->prev = s->next = s;
+    t->subscribers = t->cursor = s;
+  } else {
+    s->next = t->subscribers;
+    s->prev = s->next->prev;
+    s->prev->next = s->next->prev = s;
+  }
+  t->count++;
+  return AU_OK;
+}
+
+au_slice broadcast_customer(const subscriber *s) {
+  return (au_slice){s->topic->id, s->topic->id_len};
+}
+
+void broadcast_unsubscribe(broadcast *b, subscriber *s) {
+  topic *t = s->topic;
+  if (!t) return;
+  s->topic = NULL;
+  if (t->message && s->seen != t->number && --t->unseen == 0) topic_end_sweep(t);
+  if (--t->count == 0) {
+    topic_free(b, t);
+    return;
+  }
+  if (t->cursor == s) t->cursor = s->next;
+  if (t->subscribers == s) t->subscribers = s->next;
+  s->prev->next = s->next;
+  s->next->prev = s->prev;
+}
+
+static void topic_told(broadcast *b, topic *t, int64_t now_ms) {
+  t->sent_ms = now_ms;
+  link_remove(&t->by_age);
+  link_append(&b->by_age, &t->by_age);
+}
+
+void broadcast_publish(broadcast *b, const au_metrics *metrics, int64_t now_ms) {
+  au_slice id = metrics->customer_id;
+  topic *t = topic_find(b, id, map_hash(b->topics, id.ptr, id.len, 0));
+  if (!t) return;
+  frame *message = b->hooks.print(metrics);
+  if (!message) return;
+
+  bool sweeping = t->message != NULL;
+  frame_unref(t->message);
+  t->message = message;
+  t->number++;
+  t->unseen = t->count;
+  topic_told(b, t, now_ms);
+  if (!sweeping) link_append(&b->waiting, &t->waiting);
+  b->hooks.wake(b->hooks.arg);
+}
+
+bool broadcast_run(broadcast *b, size_t max) {
+  while (max > 0 && b->waiting.next != &b->waiting) {
+    topic *t = TOPIC_OF(b->waiting.next, waiting);
+    subscriber *s = t->cursor;
+    t->cursor = s->next;
+    if (s->seen == t->number) continue; /* joined during the sweep */
+    s->seen = t->number;
+    frame *message = frame_ref(t->message);
+    if (--t->unseen == 0) topic_end_sweep(t);
+    max--;
+    s->deliver(s, message); /* last: it may unsubscribe, and that may free the topic */
+    frame_unref(message);
+  }
+  return b->waiting.next != &b->waiting;
+}
+
+size_t broadcast_quiet(broadcast *b, int64_t before_ms, int64_t now_ms, au_slice *ids, size_t max) {
+  size_t n = 0;
+  while (n < max && b->by_age.next != &b->by_age) {
+    topic *t = TOPIC_OF(b->by_age.next, by_age);
+    if (t->sent_ms >= before_ms) break;
+    topic_told(b, t, now_ms);
+    ids[n++] = (au_slice){t->id, t->id_len};
+  }
+  return n;
+}

@@ -1,0 +1,66 @@
+/* From a customer to its subscribers: one shared frame a message, delivered in
+ * slices, the newest only. Knows a `deliver` function, never a socket, so another
+ * transport is one more caller.
+ *
+ * A sweep over the subscribers of a customer that is overtaken by a newer message
+ * goes on with the newer one; nobody is sent an old message after a new one. */
+#ifndef SERVICES_BROADCAST_H
+#define SERVICES_BROADCAST_H
+
+#include <active_users/types.h>
+
+#include "../utils/frame.h"
+#include "../utils/map.h"
+
+typedef struct broadcast broadcast;
+typedef struct topic topic;
+
+/* Embedded in whoever subscribes; zero-initialise. */
+typedef struct subscriber {
+  struct subscriber *prev, *next;
+  topic *topic;  /* NULL when not subscribed */
+  uint32_t seen; /* number of the last message delivered to it */
+  /* Sends or keeps one frame; takes its own reference. May unsubscribe anybody. */
+  void (*deliver)(struct subscriber *self, frame *message);
+} subscriber;
+
+typedef struct broadcast_hooks {
+  /* Work is waiting: call broadcast_run from the loop soon. */
+  void (*wake)(void *arg);
+  /* A customer got its first subscriber here, or lost its last. */
+  void (*watch)(void *arg, au_slice customer_id, bool on);
+  /* The message for a customer's metrics, with one reference, or NULL. */
+  frame *(*print)(const au_metrics *metrics);
+  void *arg;
+} broadcast_hooks;
+
+/* Returns AU_OK or AU_ENOMEM. */
+AU_MUST_CHECK au_status broadcast_create(map_seed seed, const broadcast_hooks *hooks,
+                                         broadcast **out);
+
+/* Everybody must have unsubscribed. NULL is fine. */
+void broadcast_free(broadcast *b);
+
+/* `s->deliver` is set; messages that begin after this call reach it. Returns AU_OK
+ * or AU_ENOMEM. */
+AU_MUST_CHECK au_status broadcast_subscribe(broadcast *b, au_slice customer_id, subscriber *s);
+
+/* Fine when not subscribed. */
+void broadcast_unsubscribe(broadcast *b, subscriber *s);
+
+/* The customer of a subscriber, valid while it is subscribed. */
+au_slice broadcast_customer(const subscriber *s);
+
+/* Prints a message once and queues it for the customer's subscribers; dropped
+ * when there are none or no memory (the next one comes with the next tick). */
+void broadcast_publish(broadcast *b, const au_metrics *metrics, int64_t now_ms);
+
+/* Delivers to at most `max` subscribers; true while more are waiting. */
+bool broadcast_run(broadcast *b, size_t max);
+
+/* Customers with subscribers that were sent nothing since `before_ms`, longest
+ * first: fills up to `max` ids, valid until the next call of this module. Each is
+ * then taken for told at `now_ms`, so that it is listed once, whatever becomes of it. */
+size_t broadcast_quiet(broadcast *b, int64_t before_ms, int64_t now_ms, au_slice *ids, size_t max);
+
+#endif

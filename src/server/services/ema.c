@@ -1,0 +1,26 @@
+/* The arithmetic of a tick; must not know where counts come from. */
+#include "ema.h"
+
+#include <math.h>
+
+/* Below this an average is printed as nothing worth keeping. */
+static const double FORGET_BELOW = 0.01;
+
+double ema_step(double ema, double alpha, uint32_t count) {
+  return alpha * count + (1.0 - alpha) * ema;
+}
+
+double ema_step_late(double ema, double alpha, uint32_t count, uint32_t intervals) {
+  if (intervals <= 1) return ema_step(ema, alpha, count);
+  return ema_step(ema, 1.0 - pow(1.0 - alpha, intervals), count);
+}
+
+uint32_t ema_intervals(int64_t elapsed_ms, int64_t interval_ms) {
+  int64_t n = (elapsed_ms + interval_ms / 2) / interval_ms;
+  if (n < 1) return 1;
+  return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
+}
+
+bool ema_forgettable(double ema, uint32_t count) {
+  return count == 0 && ema < FORGET_BELOW;
+}

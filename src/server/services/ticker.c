@@ -1,0 +1,322 @@
+/* Drives the store from one tick to the next, a page of customers at a time. Must
+ * not know where counts are kept or who listens. */
+#include "ticker.h"
+
+#include "../utils/buffer.h"
+#include "../utils/log.h"
+#include "changes.h"
+#include "ema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  TICK_PAGE = 128,         /* customers in flight at once */
+  CHANGES_IN_FLIGHT = 128, /* changed customers being counted at once */
+  CHANGES_SLICE = 128,     /* changes emitted a turn */
+  QUIET_AFTER_MS = 1000,   /* from a tick to those it did not reach, or half an interval */
+  BROADCAST_SLICE = 200,   /* sockets a turn: at 10 us each, well under 5 ms */
+};
+
+/* A tick takes the customers that are due; then, when what it published has had time
+ * to come back from a shared store, those that only have listeners here, so that a
+ * dashboard of an empty shop hears every tick too. */
+typedef enum phase { IDLE, DUE, PAUSE, QUIET } phase;
+
+/* One customer on its way through the store. */
+typedef struct step {
+  ticker *ticker;
+  bool busy;   /* of `changed`: an operation is in flight */
+  bool failed; /* of `page`: an operation failed in this tick */
+  uint8_t id_len;
+  char id[AU_ID_MAX];
+} step;
+
+struct ticker {
+  ticker_config config;
+  changes *changes;
+
+  phase phase;
+  uint32_t pending;      /* operations of the page in flight */
+  size_t failed;         /* customers of this tick that the store failed */
+  bool failing;          /* the last tick had some: said once */
+  int64_t tick_began_ms; /* monotonic */
+  step page[TICK_PAGE];
+  step changed[CHANGES_IN_FLIGHT];
+
+  uv_timer_t tick_timer, quiet_timer, changes_timer;
+  uv_idle_t broadcast_idle;
+  unsigned open_handles;
+  bool stopping;
+  void (*stopped)(void *arg);
+  void *stopped_arg;
+};
+
+static void next_page(ticker *t);
+static void run_changes(ticker *t);
+
+static int64_t now_ms(const ticker *t) {
+  return clock_mono_ms(t->config.clock);
+}
+
+static au_slice step_id(const step *s) {
+  return (au_slice){s->id, s->id_len};
+}
+
+static void step_set(step *s, ticker *t, au_slice id) {
+  s->ticker = t;
+  s->busy = true;
+  s->failed = false;
+  s->id_len = (uint8_t)id.len;
+  memcpy(s->id, id.ptr, id.len);
+}
+
+static au_metrics metrics_of(const ticker *t, au_slice customer_id, const au_sample *sample,
+                             double ema) {
+  return (au_metrics){
+      .customer_id = customer_id,
+      .timestamp_ms = clock_wall_ms(t->config.clock),
+      .count = sample->count,
+      .ema = ema,
+      .stale = sample->stale,
+  };
+}
+
+/* ---- the tick ----------------------------------------------------------- */
+
+static void step_failed(step *s) {
+  if (s->failed) return;
+  s->failed = true;
+  s->ticker->failed++;
+}
+
+/* The end of one operation of the page, whichever it was. */
+static void on_page_op(au_status status, void *arg) {
+  step *s = arg;
+  ticker *t = s->ticker;
+  if (status != AU_OK) step_failed(s);
+  if (--t->pending == 0) next_page(t);
+}
+
+/* Begins an operation of the page; `begun` is what the store answered at once. */
+static void page_began(step *s, au_status begun) {
+  if (begun == AU_OK)
+    s->ticker->pending++;
+  else
+    step_failed(s);
+}
+
+static void on_due_sample(au_status status, const au_sample *sample, void *arg) {
+  step *s = arg;
+  ticker *t = s->ticker;
+  const au_store_ops *ops = t->config.store->ops;
+  if (status == AU_OK && !t->stopping) {
+    uint32_t intervals = ema_intervals(sample->elapsed_ms, t->config.interval_ms);
+    double ema = sample->has_ema
+                     ? ema_step_late(sample->ema, t->config.alpha, sample->count, intervals)
+                     : sample->count;
+    bool forget = ema_forgettable(ema, sample->count);
+    au_metrics metrics = metrics_of(t, step_id(s), sample, forget ? 0 : ema);
+    if (forget)
+      page_began(s, ops->forget(t->config.store, step_id(s), on_page_op, s));
+    else
+      page_began(s, ops->save(t->config.store, step_id(s), ema, on_page_op, s));
+    page_began(s, ops->publish(t->config.store, &metrics, on_page_op, s));
+    t->config.counters->tick_customers++;
+  }
+  on_page_op(status, s);
+}
+
+static void on_quiet_sample(au_status status, const au_sample *sample, void *arg) {
+  step *s = arg;
+  ticker *t = s->ticker;
+  if (status == AU_OK && !t->stopping) {
+    au_metrics metrics = metrics_of(t, step_id(s), sample, sample->ema);
+    broadcast_publish(t->config.broadcast, &metrics, now_ms(t));
+  }
+  on_page_op(status, s);
+}
+
+static void begin_page(ticker *t, const au_slice *ids, size_t n, au_sample_fn on_sample) {
+  t->pending = 1; /* held by this function, so that no answer ends the page early */
+  for (size_t i = 0; i < n; i++) {
+    step *s = &t->page[i];
+    step_set(s, t, ids[i]);
+    page_began(s, t->config.store->ops->sample(t->config.store, ids[i], on_sample, s));
+  }
+  if (--t->pending == 0) next_page(t);
+}
+
+static void end_tick(ticker *t) {
+  t->phase = IDLE;
+  if (t->failed > 0) t->config.counters->tick_failed++;
+  if (t->failed > 0 && !t->failing)
+    log_warn("ticker", "the store failed some customers; the next tick makes up for it",
+             LOG_INT("customers", t->failed));
+  t->failing = t->failed > 0;
+}
+
+static void on_quiet_time(uv_timer_t *timer) {
+  ticker *t = timer->data;
+  t->phase = QUIET;
+  next_page(t);
+}
+
+static void pause_before_quiet(ticker *t) {
+  int64_t half_ms = t->config.interval_ms / 2;
+  t->phase = PAUSE;
+  uv_timer_start(&t->quiet_timer, on_quiet_time,
+                 (uint64_t)(half_ms < QUIET_AFTER_MS ? half_ms : QUIET_AFTER_MS), 0);
+}
+
+static void on_due(au_status status, const au_slice *ids, size_t n, void *arg) {
+  ticker *t = arg;
+  if (status != AU_OK) t->failed++;
+  if (n > 0)
+    begin_page(t, ids, n, on_due_sample);
+  else if (t->stopping)
+    end_tick(t);
+  else
+    pause_before_quiet(t);
+}
+
+/* Asks for the next customers of this tick, or ends it. */
+static void next_page(ticker *t) {
+  au_store *store = t->config.store;
+  if (t->stopping || (t->failed > 0 && !store->ops->health(store).available)) {
+    end_tick(t);
+    return;
+  }
+  if (t->phase == DUE) {
+    /* Whoever was ticked since this tick began is younger than half an interval;
+     * whom the store failed is still at the head of the list. */
+    if (store->ops->due(store, t->config.interval_ms / 2, t->failed, TICK_PAGE, on_due, t) == AU_OK)
+      return;
+    t->failed++;
+    end_tick(t);
+    return;
+  }
+  au_slice ids[TICK_PAGE];
+  size_t n = broadcast_quiet(t->config.broadcast, t->tick_began_ms, now_ms(t), ids, TICK_PAGE);
+  if (n == 0) {
+    end_tick(t);
+    return;
+  }
+  begin_page(t, ids, n, on_quiet_sample);
+}
+
+static void on_tick(uv_timer_t *timer) {
+  ticker *t = timer->data;
+  t->config.counters->ticks++;
+  t->config.store->ops->reconcile(t->config.store);
+  if (t->phase != IDLE) return; /* the one under way goes on; it will count as late */
+  t->phase = DUE;
+  t->failed = 0;
+  t->tick_began_ms = now_ms(t);
+  next_page(t);
+}
+
+/* ---- changes between ticks ---------------------------------------------- */
+
+static void on_published(au_status status, void *arg) {
+  (void)status; /* the next tick tells what this did not */
+  (void)arg;
+}
+
+static void on_changed_sample(au_status status, const au_sample *sample, void *arg) {
+  step *s = arg;
+  ticker *t = s->ticker;
+  s->busy = false;
+  if (status != AU_OK || t->stopping) return;
+  au_metrics metrics = metrics_of(t, step_id(s), sample, sample->ema);
+  status = t->config.store->ops->publish(t->config.store, &metrics, on_published, NULL);
+  if (status != AU_OK) on_published(status, NULL);
+}
+
+/* Counts a customer whose count changed; false while too many are being counted. */
+static bool emit_change(void *arg, au_slice customer_id) {
+  ticker *t = arg;
+  for (size_t i = 0; i < CHANGES_IN_FLIGHT; i++) {
+    step *s = &t->changed[i];
+    if (s->busy) continue;
+    step_set(s, t, customer_id);
+    s->busy =
+        t->config.store->ops->sample(t->config.store, customer_id, on_changed_sample, s) == AU_OK;
+    return s->busy;
+  }
+  return false;
+}
+
+static void on_changes_timer(uv_timer_t *timer) {
+  run_changes(timer->data);
+}
+
+static void run_changes(ticker *t) {
+  int64_t wait_ms = changes_run(t->changes, now_ms(t), CHANGES_SLICE);
+  if (wait_ms >= 0) uv_timer_start(&t->changes_timer, on_changes_timer, (uint64_t)wait_ms, 0);
+}
+
+void ticker_changed(ticker *t, au_slice customer_id) {
+  if (t->stopping) return;
+  changes_note(t->changes, customer_id, now_ms(t));
+  if (!uv_is_active((uv_handle_t *)&t->changes_timer))
+    uv_timer_start(&t->changes_timer, on_changes_timer, CHANGES_INTERVAL_MS, 0);
+}
+
+/* ---- the broadcast, a slice a turn --------------------------------------- */
+
+static void on_broadcast_turn(uv_idle_t *idle) {
+  ticker *t = idle->data;
+  if (!broadcast_run(t->config.broadcast, BROADCAST_SLICE)) uv_idle_stop(idle);
+}
+
+void ticker_wake(ticker *t) {
+  if (!t->stopping) uv_idle_start(&t->broadcast_idle, on_broadcast_turn);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+au_status ticker_create(const ticker_config *config, ticker **out) {
+  ticker *t = calloc(1, sizeof *t);
+  if (!t) return AU_ENOMEM;
+  t->config = *config;
+  au_status status = changes_create(config->seed, config->max_changes, emit_change, t, &t->changes);
+  if (status != AU_OK) {
+    free(t);
+    return status;
+  }
+  uv_timer_init(config->loop, &t->tick_timer);
+  uv_timer_init(config->loop, &t->quiet_timer);
+  uv_timer_init(config->loop, &t->changes_timer);
+  uv_idle_init(config->loop, &t->broadcast_idle);
+  t->tick_timer.data = t->quiet_timer.data = t->changes_timer.data = t->broadcast_idle.data = t;
+  t->open_handles = 4;
+  *out = t;
+  return AU_OK;
+}
+
+void ticker_start(ticker *t) {
+  uint64_t interval_ms = (uint64_t)t->config.interval_ms;
+  uv_timer_start(&t->tick_timer, on_tick, interval_ms, interval_ms);
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+  ticker *t = handle->data;
+  if (--t->open_handles == 0) t->stopped(t->stopped_arg);
+}
+
+void ticker_stop(ticker *t, void (*stopped)(void *arg), void *arg) {
+  t->stopping = true;
+  t->stopped = stopped;
+  t->stopped_arg = arg;
+  uv_close((uv_handle_t *)&t->tick_timer, on_handle_closed);
+  uv_close((uv_handle_t *)&t->quiet_timer, on_handle_closed);
+  uv_close((uv_handle_t *)&t->changes_timer, on_handle_closed);
+  uv_close((uv_handle_t *)&t->broadcast_idle, on_handle_closed);
+}
+
+void ticker_free(ticker *t) {
+  if (!t) return;
+  changes_free(t->changes);
+  free(t);
+}

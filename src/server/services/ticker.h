@@ -1,0 +1,46 @@
+/* The timer: count -> ema -> save -> publish, for every customer, every interval;
+ * and between ticks the changes of counts. The only service that knows libuv. */
+#ifndef SERVICES_TICKER_H
+#define SERVICES_TICKER_H
+
+#include <active_users/store.h>
+#include <uv.h>
+
+#include "../stats.h"
+#include "../utils/map.h"
+#include "../utils/time.h"
+#include "broadcast.h"
+
+typedef struct ticker ticker;
+
+typedef struct ticker_config {
+  uv_loop_t *loop;
+  const au_clock *clock;
+  au_store *store;
+  broadcast *broadcast;
+  stats *counters;
+  double alpha;
+  int64_t interval_ms;
+  size_t max_changes; /* customers whose changes are remembered */
+  map_seed seed;
+} ticker_config;
+
+/* Everything in `config` is borrowed for the ticker's life.
+ * Returns AU_OK or AU_ENOMEM. */
+AU_MUST_CHECK au_status ticker_create(const ticker_config *config, ticker **out);
+
+void ticker_start(ticker *t);
+
+/* The store says that a count changed: it is published at once, or at most a
+ * second later when the customer was published just now. */
+void ticker_changed(ticker *t, au_slice customer_id);
+
+/* Runs the broadcast in slices, a slice a turn of the loop, until it is done. */
+void ticker_wake(ticker *t);
+
+/* Ticks no more; operations in flight end with the store. `stopped` runs once,
+ * from the loop, when all handles are closed. Stop the store before freeing. */
+void ticker_stop(ticker *t, void (*stopped)(void *arg), void *arg);
+void ticker_free(ticker *t);
+
+#endif

@@ -1,0 +1,222 @@
+/* libwebsockets' callbacks as a thin dispatcher, the time-outs of sockets, and the
+ * end of it all. Must not know messages. */
+#include "websocket.h"
+
+#include "../utils/log.h"
+#include "ws_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+  RX_BYTES = 512,          /* a socket's own receive buffer; longer messages come in pieces */
+  TX_BYTES = 4096,         /* the longest frame sent in one piece */
+  STOP_STEP_MS = 20,       /* between two steps of a stop */
+  STOP_PATIENCE_MS = 2000, /* after the drain, for peers to answer the close */
+  STOP_SLICE = 200,        /* sockets closed in a step */
+};
+
+/* ---- callbacks ----------------------------------------------------------- */
+
+/* Per session libwebsockets keeps one pointer: operations in flight outlive it. */
+static int on_established(websocket *ws, struct lws *wsi, ws_socket **held) {
+  *held = ws_socket_create(ws, wsi);
+  if (!*held) return -1;
+  ws->adopted = true;
+  ws->config.counters->ws_sockets++;
+  return 0;
+}
+
+static void on_closed(websocket *ws, ws_socket *s) {
+  /* A staged close reason means that libwebsockets itself refused what came. */
+  if (!s->closing) ws_socket_leave(s, lws_get_close_length(s->wsi) == 0);
+  deadline_cancel(&s->timer);
+  if (s->prev)
+    s->prev->next = s->next;
+  else
+    ws->sockets = s->next;
+  if (s->next) s->next->prev = s->prev;
+  ws->config.counters->ws_sockets--;
+  ws->config.released(ws->config.released_arg);
+  ws_socket_unref(s);
+}
+
+static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                    size_t len) {
+  websocket *ws = lws_context_user(lws_get_context(wsi));
+  ws_socket **held = user;
+  switch (reason) {
+  case LWS_CALLBACK_ESTABLISHED: return on_established(ws, wsi, held);
+  case LWS_CALLBACK_RECEIVE: ws_socket_receive(*held, (au_slice){in, len}); return 0;
+  case LWS_CALLBACK_RECEIVE_PONG:
+    if (!(*held)->closing && (*held)->authed)
+      expiry_arm(&ws->expiry, &ws->waits[WS_WAIT_IDLE], &(*held)->timer);
+    return 0;
+  case LWS_CALLBACK_SERVER_WRITEABLE: ws_socket_writable(*held); return 0;
+  case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+    if (!(*held)->closing) ws_socket_leave(*held, true);
+    return (*held)->close_sent ? -1 : 0; /* the answer to ours ends it */
+  case LWS_CALLBACK_CLOSED:
+    if (held && *held) on_closed(ws, *held);
+    return 0;
+  default: return 0;
+  }
+}
+
+static const struct lws_protocols protocols[] = {
+    {.name = "active-users",
+     .callback = callback,
+     .per_session_data_size = sizeof(ws_socket *),
+     .rx_buffer_size = RX_BYTES,
+     .tx_packet_size = TX_BYTES},
+    {.name = NULL},
+};
+
+/* Idle sockets are pinged by us. */
+static const lws_retry_bo_t no_pings = {0};
+
+/* ---- time-outs ----------------------------------------------------------- */
+
+static void on_expired(void *arg, deadline_queue *queue, deadline *d) {
+  websocket *ws = arg;
+  ws_wait wait = (ws_wait)(queue - ws->waits);
+  size_t offset = wait == WS_WAIT_STALL ? offsetof(ws_socket, stall) : offsetof(ws_socket, timer);
+  ws_socket *s = (ws_socket *)(void *)((char *)d - offset);
+  switch (wait) {
+  case WS_WAIT_AUTH: ws_socket_close(s, LWS_CLOSE_STATUS_POLICY_VIOLATION); break;
+  case WS_WAIT_IDLE: ws_socket_ping(s); break;
+  case WS_WAIT_PONG:
+    ws_socket_leave(s, true);
+    ws_socket_kill(s);
+    break;
+  case WS_WAIT_STALL: ws_socket_close_slow(s); break;
+  default: ws_socket_kill(s);
+  }
+}
+
+/* ---- connections come in ------------------------------------------------- */
+
+/* libwebsockets gets a handshake of our own making: the request was checked, and
+ * what matters of it is the key. Subprotocols and extensions are left out, so none
+ * is agreed on. */
+void websocket_adopt(websocket *ws, int fd, au_slice key, au_slice early) {
+  static const char head[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                             "Sec-WebSocket-Key: ";
+  buffer bytes;
+  buffer_init(&bytes, sizeof head + key.len + early.len + 8);
+  buffer_append(&bytes, head, sizeof head - 1);
+  buffer_append_slice(&bytes, key);
+  buffer_append_text(&bytes, "\r\n\r\n");
+  buffer_append_slice(&bytes, early);
+  ws->adopted = false;
+  if (bytes.failed || ws->stopping)
+    close(fd);
+  else
+    lws_adopt_socket_vhost_readbuf(ws->vhost, fd, bytes.ptr, bytes.len);
+  buffer_free(&bytes);
+  /* An adopted one gives its slot back when it closes. */
+  if (!ws->adopted) ws->config.released(ws->config.released_arg);
+}
+
+/* ---- life ---------------------------------------------------------------- */
+
+au_status websocket_create(const websocket_config *config, websocket **out) {
+  websocket *ws = calloc(1, sizeof *ws);
+  if (!ws) return AU_ENOMEM;
+  ws->config = *config;
+  const au_config *settings = config->config;
+  deadline_queue_init(&ws->waits[WS_WAIT_AUTH], settings->ws_auth_timeout_ms);
+  deadline_queue_init(&ws->waits[WS_WAIT_IDLE], settings->ws_ping_interval_ms);
+  deadline_queue_init(&ws->waits[WS_WAIT_PONG], settings->ws_pong_timeout_ms);
+  deadline_queue_init(&ws->waits[WS_WAIT_STALL], settings->ws_pong_timeout_ms);
+  deadline_queue_init(&ws->waits[WS_WAIT_CLOSE], WS_CLOSE_MS);
+
+  void *loops[] = {config->loop};
+  struct lws_context_creation_info info = {
+      .port = CONTEXT_PORT_NO_LISTEN,
+      .protocols = protocols,
+      .options = LWS_SERVER_OPTION_LIBUV,
+      .retry_and_idle_policy = &no_pings,
+      .foreign_loops = loops,
+      .user = ws,
+      .pcontext = &ws->context, /* set to NULL when it has ended */
+      .gid = (gid_t)-1,
+      .uid = (uid_t)-1,
+  };
+  lws_set_log_level(0, NULL); /* its lines are not ours; what matters we log */
+  ws->context = lws_create_context(&info);
+  if (ws->context) ws->vhost = lws_get_vhost_by_name(ws->context, "default");
+  if (!ws->vhost) {
+    if (ws->context) lws_context_destroy(ws->context);
+    free(ws);
+    return AU_ENOMEM;
+  }
+  expiry_init(&ws->expiry, config->loop, config->clock, ws->waits, WS_WAIT_COUNT, on_expired, ws);
+  uv_timer_init(config->loop, &ws->stop_timer);
+  ws->stop_timer.data = ws;
+  ws->open_handles = 2;
+  *out = ws;
+  return AU_OK;
+}
+
+static void handle_closed(websocket *ws) {
+  if (--ws->open_handles == 0) ws->stopped(ws->stopped_arg);
+}
+
+static void on_expiry_closed(void *arg) {
+  handle_closed(arg);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  handle_closed(handle->data);
+}
+
+/* Closes as many sockets as the share of the drain that has passed. */
+static void drain(websocket *ws, int64_t elapsed_ms) {
+  uint64_t drain_ms = ws->config.config->drain_ms;
+  uint64_t due = ws->stop_sockets;
+  if ((uint64_t)elapsed_ms < drain_ms) due = due * (uint64_t)elapsed_ms / drain_ms + 1;
+  unsigned budget = STOP_SLICE;
+  for (ws_socket *s = ws->sockets, *next; s && budget > 0 && ws->stop_closed < due; s = next) {
+    next = s->next;
+    if (s->closing) continue;
+    ws_socket_close(s, LWS_CLOSE_STATUS_GOINGAWAY);
+    ws->stop_closed++;
+    budget--;
+  }
+}
+
+/* libwebsockets ends in steps: its sockets first, then the context, whose handles
+ * close over a few turns of the loop, then the context's memory. It can do none of
+ * it inside its own callback, hence a timer of ours. */
+static void on_stop_step(uv_timer_t *timer) {
+  websocket *ws = timer->data;
+  int64_t elapsed_ms = clock_mono_ms(ws->config.clock) - ws->stop_began_ms;
+  if (ws->sockets) {
+    drain(ws, elapsed_ms);
+    if (elapsed_ms > (int64_t)ws->config.config->drain_ms + STOP_PATIENCE_MS)
+      for (ws_socket *s = ws->sockets; s; s = s->next) ws_socket_kill(s);
+    return;
+  }
+  if (ws->context) {
+    lws_context_destroy(ws->context);
+    return;
+  }
+  uv_close((uv_handle_t *)&ws->stop_timer, on_timer_closed);
+  expiry_close(&ws->expiry, on_expiry_closed);
+}
+
+void websocket_stop(websocket *ws, void (*stopped)(void *arg), void *arg) {
+  ws->stopping = true;
+  ws->stopped = stopped;
+  ws->stopped_arg = arg;
+  ws->stop_began_ms = clock_mono_ms(ws->config.clock);
+  ws->stop_sockets = ws->config.counters->ws_sockets;
+  uv_timer_start(&ws->stop_timer, on_stop_step, 0, STOP_STEP_MS);
+}
+
+void websocket_free(websocket *ws) {
+  free(ws);
+}

@@ -1,0 +1,84 @@
+/* What websocket.c (libwebsockets, time-outs, the end) and ws_socket.c (messages and
+ * what is sent) share. Included by these two only. */
+#ifndef TRANSPORTS_WS_PRIVATE_H
+#define TRANSPORTS_WS_PRIVATE_H
+
+#include <libwebsockets.h>
+
+#include "../utils/buffer.h"
+#include "expiry.h"
+#include "websocket.h"
+
+enum {
+  WS_MAX_ERRORS = 5,  /* bad messages until a socket is closed */
+  WS_MAX_REPLIES = 4, /* replies kept for a peer that does not read */
+  WS_CLOSE_MS = 5000, /* from our close to the end, whatever the peer does */
+};
+
+typedef struct ws_socket ws_socket;
+
+/* What a socket waits for; each has its own time-out. */
+typedef enum ws_wait {
+  WS_WAIT_AUTH,
+  WS_WAIT_IDLE, /* then it is pinged */
+  WS_WAIT_PONG,
+  WS_WAIT_STALL, /* the peer to read */
+  WS_WAIT_CLOSE,
+  WS_WAIT_COUNT,
+} ws_wait;
+
+struct ws_socket {
+  struct lws *wsi;
+  websocket *ws;
+  ws_socket *prev, *next; /* in websocket.sockets */
+  unsigned refs;          /* one is libwebsockets', one for each operation in flight */
+  subscriber subscriber;
+  presence_seat *seat; /* NULL for a watcher and before auth */
+  deadline timer;      /* auth, idle, pong or close */
+  deadline stall;
+  frame *replies[WS_MAX_REPLIES]; /* oldest first */
+  frame *update;                  /* the newest, waiting */
+  buffer partial;                 /* pieces of a message */
+  uint16_t close_code;            /* to be sent, when `closing` was our wish */
+  uint8_t reply_count, errors;
+  bool authing, authed, renewing;
+  bool close_sent;
+  bool closing; /* nothing is read or sent any more */
+};
+
+struct websocket {
+  websocket_config config;
+  struct lws_context *context; /* NULL once libwebsockets has ended */
+  struct lws_vhost *vhost;
+  ws_socket *sockets;
+  bool adopted; /* set by a handshake, read by websocket_adopt */
+  deadline_queue waits[WS_WAIT_COUNT];
+  expiry expiry;
+
+  uv_timer_t stop_timer;
+  int64_t stop_began_ms;
+  uint64_t stop_sockets; /* how many there were */
+  uint64_t stop_closed;  /* how many of them were told */
+  bool stopping;
+  unsigned open_handles;
+  void (*stopped)(void *arg);
+  void *stopped_arg;
+};
+
+/* ws_socket.c */
+ws_socket *ws_socket_create(websocket *ws, struct lws *wsi);
+void ws_socket_unref(ws_socket *s);
+void ws_socket_receive(ws_socket *s, au_slice piece);
+/* The kernel has taken what was sent: there is room for what waits. */
+void ws_socket_writable(ws_socket *s);
+void ws_socket_ping(ws_socket *s);
+/* Says goodbye with a code, as soon as the peer reads; its session is not touched. */
+void ws_socket_close(ws_socket *s, uint16_t code);
+void ws_socket_close_slow(ws_socket *s);
+/* The peer has gone, or closes: nothing more is sent. `vanished`: its session lives
+ * on for the grace only. */
+void ws_socket_leave(ws_socket *s, bool vanished);
+/* Ends it from the next turn on, without a word. */
+void ws_socket_kill(ws_socket *s);
+
+#endif

@@ -1,0 +1,129 @@
+/* Growing bytes and slices; must not know what the bytes mean. */
+#include "buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first allocation: most answers fit, so that one is enough. */
+enum { BUFFER_FIRST_BYTES = 256 };
+
+void buffer_init(buffer *b, size_t max_bytes) {
+  *b = (buffer){.max_bytes = max_bytes};
+}
+
+void buffer_free(buffer *b) {
+  free(b->ptr);
+  buffer_init(b, b->max_bytes);
+}
+
+void buffer_clear(buffer *b) {
+  b->len = 0;
+  b->failed = false;
+}
+
+char *buffer_reserve(buffer *b, size_t len) {
+  if (b->failed || len > b->max_bytes - b->len) {
+    b->failed = true;
+    return NULL;
+  }
+  size_t want = b->len + len;
+  if (!b->ptr || want > b->cap) {
+    size_t cap = b->cap < BUFFER_FIRST_BYTES ? BUFFER_FIRST_BYTES : b->cap;
+    while (cap < want) cap = cap > b->max_bytes / 2 ? b->max_bytes : cap * 2;
+    if (cap > b->max_bytes) cap = b->max_bytes;
+    /* One byte more than is ever counted: vsnprintf ends its text with a NUL. */
+    char *grown = realloc(b->ptr, cap + 1);
+    if (!grown) {
+      b->failed = true;
+      return NULL;
+    }
+    b->ptr = grown;
+    b->cap = cap;
+  }
+  return b->ptr + b->len;
+}
+
+void buffer_used(buffer *b, size_t len) {
+  b->len += len;
+}
+
+void buffer_append(buffer *b, const void *bytes, size_t len) {
+  if (len == 0) return;
+  char *room = buffer_reserve(b, len);
+  if (!room) return;
+  memcpy(room, bytes, len);
+  b->len += len;
+}
+
+void buffer_append_text(buffer *b, const char *text) {
+  buffer_append(b, text, strlen(text));
+}
+
+void buffer_append_slice(buffer *b, au_slice s) {
+  buffer_append(b, s.ptr, s.len);
+}
+
+void buffer_append_format(buffer *b, const char *format, ...) {
+  char *room = buffer_reserve(b, 0);
+  if (!room) return;
+  size_t left = b->cap - b->len;
+  va_list args;
+  va_start(args, format);
+  int need = vsnprintf(room, left + 1, format, args);
+  va_end(args);
+  if (need < 0) {
+    b->failed = true;
+    return;
+  }
+  if ((size_t)need > left) {
+    room = buffer_reserve(b, (size_t)need);
+    if (!room) return;
+    va_start(args, format);
+    vsnprintf(room, (size_t)need + 1, format, args);
+    va_end(args);
+  }
+  b->len += (size_t)need;
+}
+
+void buffer_consume(buffer *b, size_t len) {
+  if (len == 0) return;
+  if (len > b->len) len = b->len;
+  b->len -= len;
+  memmove(b->ptr, b->ptr + len, b->len);
+}
+
+static char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+bool slice_eq_nocase(au_slice a, au_slice b) {
+  if (a.len != b.len) return false;
+  for (size_t i = 0; i < a.len; i++)
+    if (lower(a.ptr[i]) != lower(b.ptr[i])) return false;
+  return true;
+}
+
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+au_slice slice_trim(au_slice s) {
+  while (s.len > 0 && is_blank(s.ptr[0])) {
+    s.ptr++;
+    s.len--;
+  }
+  while (s.len > 0 && is_blank(s.ptr[s.len - 1])) s.len--;
+  return s;
+}
+
+bool slice_next(au_slice *rest, char separator, au_slice *out) {
+  if (rest->len == 0) return false;
+  const char *found = memchr(rest->ptr, separator, rest->len);
+  size_t len = found ? (size_t)(found - rest->ptr) : rest->len;
+  size_t cut = found ? len + 1 : len;
+  *out = (au_slice){rest->ptr, len};
+  *rest = (au_slice){rest->ptr + cut, rest->len - cut};
+  return true;
+}

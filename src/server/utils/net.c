@@ -1,0 +1,129 @@
+/* Addresses and networks. Must not know requests or limits. */
+#include "net.h"
+
+#include "buffer.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NET_TEXT_MAX = 64, NET_LIST_MAX = 1024 };
+
+typedef struct network {
+  net_addr addr;
+  unsigned bits; /* of 128 */
+} network;
+
+struct net_list {
+  size_t count;
+  network networks[];
+};
+
+static const uint8_t v4_prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+static bool is_v4(const net_addr *addr) {
+  return memcmp(addr->bytes, v4_prefix, 12) == 0;
+}
+
+net_addr net_from_sockaddr(const struct sockaddr *sa) {
+  net_addr out = {{0}};
+  if (sa->sa_family == AF_INET) {
+    memcpy(out.bytes, v4_prefix, 12);
+    memcpy(out.bytes + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+  } else if (sa->sa_family == AF_INET6) {
+    memcpy(out.bytes, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
+  }
+  return out;
+}
+
+bool net_parse(au_slice text, net_addr *out) {
+  text = slice_trim(text);
+  const char *colon = text.len ? memchr(text.ptr, ':', text.len) : NULL;
+  if (text.len && text.ptr[0] == '[') {
+    const char *end = memchr(text.ptr, ']', text.len);
+    if (!end) return false;
+    text = (au_slice){text.ptr + 1, (size_t)(end - text.ptr - 1)};
+  } else if (colon && !memchr(colon + 1, ':', text.len - (size_t)(colon + 1 - text.ptr))) {
+    text.len = (size_t)(colon - text.ptr); /* one colon: a port behind IPv4 */
+  }
+  char copy[NET_TEXT_MAX];
+  if (text.len == 0 || text.len >= sizeof copy) return false;
+  memcpy(copy, text.ptr, text.len);
+  copy[text.len] = '\0';
+  memcpy(out->bytes, v4_prefix, 12);
+  return inet_pton(AF_INET, copy, out->bytes + 12) == 1 ||
+         inet_pton(AF_INET6, copy, out->bytes) == 1;
+}
+
+au_slice net_key(const net_addr *addr) {
+  return (au_slice){(const char *)addr->bytes, is_v4(addr) ? 16 : 8};
+}
+
+/* `address` or `address/bits`. */
+static bool parse_network(au_slice text, network *out) {
+  const char *slash = memchr(text.ptr, '/', text.len);
+  au_slice address = {text.ptr, slash ? (size_t)(slash - text.ptr) : text.len};
+  if (!net_parse(address, &out->addr)) return false;
+  unsigned max_bits = is_v4(&out->addr) && !memchr(address.ptr, ':', address.len) ? 32 : 128;
+  unsigned bits = max_bits;
+  if (slash) {
+    const char *digit = slash + 1, *end = text.ptr + text.len;
+    if (digit == end || end - digit > 3) return false;
+    for (bits = 0; digit < end; digit++) {
+      if (*digit < '0' || *digit > '9') return false;
+      bits = bits * 10 + (unsigned)(*digit - '0');
+    }
+    if (bits > max_bits) return false;
+  }
+  out->bits = bits + (128 - max_bits);
+  return true;
+}
+
+au_status net_list_parse(const char *text, net_list **out) {
+  size_t room = 1;
+  for (const char *c = text; *c; c++) room += *c == ',';
+  if (room > NET_LIST_MAX) return AU_EINVAL;
+  net_list *list = calloc(1, sizeof *list + room * sizeof list->networks[0]);
+  if (!list) return AU_ENOMEM;
+  au_slice rest = slice_of(text), part;
+  while (slice_next(&rest, ',', &part)) {
+    part = slice_trim(part);
+    if (part.len == 0) continue;
+    if (!parse_network(part, &list->networks[list->count])) {
+      free(list);
+      return AU_EINVAL;
+    }
+    list->count++;
+  }
+  *out = list;
+  return AU_OK;
+}
+
+void net_list_free(net_list *list) {
+  free(list);
+}
+
+bool net_list_has(const net_list *list, const net_addr *addr) {
+  for (size_t i = 0; i < list->count; i++) {
+    const network *n = &list->networks[i];
+    unsigned bytes = n->bits / 8, bits = n->bits % 8;
+    if (memcmp(n->addr.bytes, addr->bytes, bytes) != 0) continue;
+    if (bits == 0 || (n->addr.bytes[bytes] ^ addr->bytes[bytes]) >> (8 - bits) == 0) return true;
+  }
+  return false;
+}
+
+net_addr net_client(const struct sockaddr *peer, au_slice forwarded_for, const net_list *trusted) {
+  net_addr client = net_from_sockaddr(peer);
+  while (forwarded_for.len > 0 && net_list_has(trusted, &client)) {
+    const char *comma = memrchr(forwarded_for.ptr, ',', forwarded_for.len);
+    const char *last = comma ? comma + 1 : forwarded_for.ptr;
+    net_addr addr;
+    if (!net_parse((au_slice){last, forwarded_for.len - (size_t)(last - forwarded_for.ptr)}, &addr))
+      break;
+    client = addr;
+    forwarded_for.len = comma ? (size_t)(comma - forwarded_for.ptr) : 0;
+  }
+  return client;
+}

@@ -1,0 +1,37 @@
+/* Internet addresses: text, lists of networks, and whom a limit counts. */
+#ifndef UTILS_NET_H
+#define UTILS_NET_H
+
+#include <active_users/types.h>
+#include <sys/socket.h>
+
+/* IPv4 is kept as ::ffff:a.b.c.d, so that both spellings are one address. */
+typedef struct net_addr {
+  uint8_t bytes[16];
+} net_addr;
+
+/* All zeros for a family other than IPv4 and IPv6. */
+net_addr net_from_sockaddr(const struct sockaddr *sa);
+
+/* Reads `192.0.2.1`, `2001:db8::1`, and both with a port as proxies write them
+ * (`192.0.2.1:80`, `[2001:db8::1]:80`). */
+bool net_parse(au_slice text, net_addr *out);
+
+/* What a limit counts as one: an IPv4 address, or the /64 of an IPv6 address,
+ * since one host has all of that. Points into `addr`. */
+au_slice net_key(const net_addr *addr);
+
+typedef struct net_list net_list;
+
+/* A comma list of `address` or `address/bits`; "" is an empty list. Returns AU_OK,
+ * AU_EINVAL or AU_ENOMEM. */
+AU_MUST_CHECK au_status net_list_parse(const char *text, net_list **out);
+void net_list_free(net_list *list);
+bool net_list_has(const net_list *list, const net_addr *addr);
+
+/* Who sent a request: the peer, or when that is a trusted proxy the last address
+ * of X-Forwarded-For that is none. A part that is no address ends the search: what
+ * stands before it could be anybody's word. */
+net_addr net_client(const struct sockaddr *peer, au_slice forwarded_for, const net_list *trusted);
+
+#endif

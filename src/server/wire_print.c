@@ -1,0 +1,172 @@
+/* Prints JSON: every answer and frame of the contract, and what Redis is given. Must
+ * not know cJSON, nor who reads the text. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire.h"
+
+enum {
+  /* Of a frame; the longest is an error whose sentence is all escapes. */
+  FRAME_MAX_BYTES = WIRE_MAX_MESSAGE_BYTES,
+};
+
+void wire_print_string(buffer *out, au_slice s) {
+  size_t plain = 0; /* where the bytes begin that need no escape and are not yet out */
+  buffer_append(out, "\"", 1);
+  for (size_t i = 0; i < s.len; i++) {
+    unsigned char c = (unsigned char)s.ptr[i];
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    if (i > plain) buffer_append(out, s.ptr + plain, i - plain);
+    plain = i + 1;
+    if (c == '"' || c == '\\') {
+      buffer_append(out, (const char[]){'\\', (char)c}, 2);
+    } else {
+      buffer_append_format(out, "\\u%04x", (unsigned)c);
+    }
+  }
+  if (s.len > plain) buffer_append(out, s.ptr + plain, s.len - plain);
+  buffer_append(out, "\"", 1);
+}
+
+void wire_print_number(buffer *out, double value) {
+  char text[40];
+
+  if (!isfinite(value)) value = 0; /* neither JSON nor Redis's readers know another word */
+  if (fabs(value) <= 9007199254740992.0 && value == floor(value)) {
+    buffer_append_format(out, "%" PRId64, (int64_t)value);
+    return;
+  }
+  for (int digits = 15; digits <= 17; digits++) {
+    (void)snprintf(text, sizeof text, "%.*g", digits, value);
+    if (strtod(text, NULL) == value) break;
+  }
+  /* An embedder may have set a locale whose decimal point is another, and may take
+   * more than one byte. */
+  size_t len = 0;
+  for (size_t i = 0; text[i] != '\0'; i++) {
+    char c = text[i];
+    bool ours = (c >= '0' && c <= '9') || c == '-' || c == '+' || c == 'e';
+    if (!ours && len > 0 && text[len - 1] == '.') continue;
+    text[len++] = ours ? c : '.';
+  }
+  buffer_append(out, text, len);
+}
+
+/* At most 4 decimals, never an exponent. By hand, for it is in every frame and no
+ * locale may have a say. */
+static void print_ema(buffer *out, double ema) {
+  if (!(ema > 0) || !isfinite(ema)) ema = 0;
+  if (ema > UINT32_MAX) ema = UINT32_MAX; /* no average of counts is higher */
+  uint64_t scaled = (uint64_t)(ema * 10000 + 0.5);
+  unsigned fraction = (unsigned)(scaled % 10000);
+  int decimals = 4;
+
+  buffer_append_format(out, "%" PRIu64, scaled / 10000);
+  if (fraction == 0) return;
+  for (; fraction % 10 == 0; fraction /= 10) decimals--;
+  buffer_append_format(out, ".%0*u", decimals, fraction);
+}
+
+void wire_print_metrics(buffer *out, const au_metrics *metrics) {
+  buffer_append_format(out, "{\"timestamp\":%" PRId64 ",\"count\":%" PRIu32 ",\"ema\":",
+                       metrics->timestamp_ms, metrics->count);
+  print_ema(out, metrics->ema);
+  buffer_append_text(out, ",\"customerId\":");
+  wire_print_string(out, metrics->customer_id);
+  buffer_append_text(out, metrics->stale ? ",\"stale\":true}" : "}");
+}
+
+void wire_print_success(buffer *out, const au_metrics *metrics) {
+  buffer_append_text(out, "{\"success\":true");
+  if (metrics) {
+    buffer_append_text(out, ",\"metrics\":");
+    wire_print_metrics(out, metrics);
+  }
+  buffer_append_text(out, "}");
+}
+
+/* `,"name":"value"`, or nothing when there is no value. */
+static void print_optional(buffer *out, const char *name, au_slice value) {
+  if (value.len == 0) return;
+  buffer_append_format(out, ",\"%s\":", name);
+  wire_print_string(out, value);
+}
+
+static au_slice text_or_empty(const char *text) {
+  return slice_of(text ? text : "");
+}
+
+void wire_print_error(buffer *out, const char *error, const char *message, const char *field,
+                      const char *blocked_by) {
+  buffer_append_text(out, "{\"error\":");
+  wire_print_string(out, slice_of(error));
+  buffer_append_text(out, ",\"message\":");
+  wire_print_string(out, slice_of(message));
+  print_optional(out, "field", text_or_empty(field));
+  print_optional(out, "blockedBy", text_or_empty(blocked_by));
+  buffer_append_text(out, "}");
+}
+
+void wire_print_presence(buffer *out, const au_beat *beat, int64_t updated_at_ms) {
+  buffer_append_text(out, "{\"customerId\":");
+  wire_print_string(out, beat->customer_id);
+  buffer_append_text(out, ",\"sessionId\":");
+  wire_print_string(out, beat->session_id);
+  buffer_append_text(out, ",\"tabId\":");
+  wire_print_string(out, beat->tab_id);
+  buffer_append_text(out, ",\"timestamp\":");
+  if (isfinite(beat->timestamp)) {
+    wire_print_number(out, beat->timestamp);
+  } else {
+    buffer_append_format(out, "%" PRId64, updated_at_ms);
+  }
+  buffer_append_format(out, ",\"isLeader\":%s", beat->is_leader ? "true" : "false");
+  print_optional(out, "platform", beat->platform);
+  print_optional(out, "userAgent", beat->user_agent);
+  buffer_append_format(out, ",\"updatedAt\":%" PRId64 "}", updated_at_ms);
+}
+
+/* Frees `text`. */
+static frame *frame_of(buffer *text) {
+  frame *f = text->failed ? NULL : frame_create(buffer_slice(text));
+  buffer_free(text);
+  return f;
+}
+
+frame *wire_frame_hello(int64_t timestamp_ms, au_slice session_id) {
+  buffer text;
+  buffer_init(&text, FRAME_MAX_BYTES);
+  buffer_append_format(&text, "{\"type\":\"hello\",\"timestamp\":%" PRId64, timestamp_ms);
+  print_optional(&text, "sessionId", session_id);
+  buffer_append_text(&text, "}");
+  return frame_of(&text);
+}
+
+frame *wire_frame_pong(double timestamp) {
+  buffer text;
+  buffer_init(&text, FRAME_MAX_BYTES);
+  buffer_append_text(&text, "{\"type\":\"pong\",\"timestamp\":");
+  wire_print_number(&text, timestamp);
+  buffer_append_text(&text, "}");
+  return frame_of(&text);
+}
+
+frame *wire_frame_error(const char *message) {
+  buffer text;
+  buffer_init(&text, FRAME_MAX_BYTES);
+  buffer_append_text(&text, "{\"type\":\"error\",\"message\":");
+  wire_print_string(&text, slice_of(message));
+  buffer_append_text(&text, "}");
+  return frame_of(&text);
+}
+
+frame *wire_frame_update(const au_metrics *metrics) {
+  buffer text;
+  buffer_init(&text, FRAME_MAX_BYTES);
+  buffer_append_text(&text, "{\"type\":\"metrics:update\",\"data\":");
+  wire_print_metrics(&text, metrics);
+  buffer_append_text(&text, "}");
+  return frame_of(&text);
+}

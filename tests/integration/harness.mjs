@@ -1,0 +1,6 @@
+// What the suites import. Each file of harness/ has one subject.
+export * from './harness/daemon.mjs';
+export * from './harness/http.mjs';
+export * from './harness/redis.mjs';
+export * from './harness/socket.mjs';
+export * from './harness/wait.mjs';

@@ -1,0 +1,224 @@
+// Stopping (contract §7), and the program that embeds the server.
+import assert from 'node:assert/strict';
+import net from 'node:net';
+
+import {
+  aBeat,
+  defer,
+  EMBEDDER,
+  HEALTH,
+  httpText,
+  presenceText,
+  Process,
+  RawConnection,
+  Socket,
+  startDaemon,
+  startOn,
+  startRedis,
+  suite,
+  waitFor,
+} from './harness.mjs';
+
+const isRefused = (port) =>
+  new Promise((resolve) => {
+    const socket = net.connect({ port, host: '127.0.0.1' });
+    socket
+      .once('connect', () => resolve(false))
+      .once('error', (error) => resolve(error.code === 'ECONNREFUSED'));
+    socket.unref();
+    socket.once('connect', () => socket.destroy());
+  });
+
+/** The listeners are closed: the stop has begun. */
+const waitStopping = (daemon) =>
+  waitFor('the listeners to close', () => isRefused(daemon.httpPort));
+
+suite('stopping', async (test) => {
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    test(`${signal} ends it with status 0 and closes idle connections`, async (t) => {
+      const daemon = await startDaemon(t, { drain: 3000 });
+      const connection = await daemon.connect(t);
+      connection.send(HEALTH);
+      assert.equal((await connection.response()).status, 200);
+      const began = Date.now();
+      daemon.signal(signal);
+      assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+      assert.ok(Date.now() - began < 2500, 'with nothing to drain it does not wait for the drain');
+      assert.equal((await connection.end()).length, 0);
+    });
+  }
+
+  test('a request whose body is on its way is finished and answered', async (t) => {
+    const daemon = await startDaemon(t, { drain: 5000 });
+    const text = presenceText('join', aBeat());
+    const connection = await daemon.connect(t);
+    connection.send(text.slice(0, -5));
+    // Answered behind it on the same loop: the daemon has read what was sent before.
+    await daemon.assertHealthy();
+    daemon.signal('SIGTERM');
+    await waitStopping(daemon);
+    connection.send(text.slice(-5));
+    const answer = await connection.response();
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.connection, 'close');
+    assert.equal((await connection.end()).length, 0);
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  });
+
+  test('a request that waits for Redis is finished, and /health behind it says "stopping" or is not read', async (t) => {
+    const daemon = await startOn('redis', t, { drain: 5000 });
+    const beat = aBeat();
+    const connection = await daemon.connect(t);
+    daemon.redis.freeze();
+    connection.send(presenceText('join', beat) + HEALTH);
+    await waitFor(
+      'the join to wait',
+      async () => (await daemon.samples()).get('au_store_in_flight') > 0,
+    );
+    daemon.signal('SIGTERM');
+    await waitStopping(daemon);
+    daemon.redis.thaw();
+    assert.equal((await connection.response()).status, 200);
+    const rest = (await connection.end()).toString('latin1');
+    if (rest !== '') {
+      assert.match(rest, /^HTTP\/1\.1 503 /);
+      assert.match(rest, /"status":"stopping"/);
+    }
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+    const client = await daemon.redis.client();
+    assert.equal(await client.call('EXISTS', `presence:${beat.customerId}:${beat.sessionId}`), 1);
+  });
+
+  test('a request that never ends does not keep it from stopping', async (t) => {
+    const daemon = await startDaemon(t, { drain: 300, 'header-timeout': 1000 });
+    const connection = await daemon.connect(t);
+    connection.send(presenceText('join', aBeat()).slice(0, -5));
+    await daemon.assertHealthy();
+    daemon.signal('SIGTERM');
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+    await connection.end();
+  });
+
+  test('sockets are closed with 1001, spread over the drain', async (t) => {
+    const daemon = await startDaemon(t, { drain: 1000 });
+    const sockets = [];
+    for (let i = 0; i < 40; i += 1)
+      sockets.push(await Socket.join(t, i % 2 ? daemon.wsPort : daemon.httpPort, aBeat()));
+    sockets.push(await Socket.open(t, daemon.wsPort));
+    const began = Date.now();
+    daemon.signal('SIGTERM');
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+    const lasted = Date.now() - began;
+    const closes = await Promise.all(sockets.map((socket) => socket.waitClose()));
+    for (const { code } of closes) assert.equal(code, 1001);
+    const times = closes.map(({ at }) => at - began).sort((a, b) => a - b);
+    assert.ok(times.at(-1) - times[0] >= 400, `closed from ${times[0]} to ${times.at(-1)} ms`);
+    const largestGap = Math.max(...times.slice(1).map((time, i) => time - times[i]));
+    assert.ok(largestGap < 500, `not all in one go: ${times.join(' ')}`);
+    assert.ok(lasted < 6000, `took ${lasted} ms`);
+  });
+
+  test('a peer that does not answer the close does not keep it from stopping', async (t) => {
+    const daemon = await startDaemon(t, { drain: 200 });
+    const socket = await Socket.join(t, daemon.wsPort, aBeat());
+    socket.ws._socket.pause();
+    const began = Date.now();
+    daemon.signal('SIGTERM');
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+    assert.ok(Date.now() - began < 8000);
+  });
+
+  test('a session outlives the stop: a socket closed by the server shortens nothing', async (t) => {
+    const daemon = await startOn('redis', t, { 'disconnect-grace': 1000 });
+    const client = await daemon.redis.client();
+    const beat = aBeat();
+    await Socket.join(t, daemon.wsPort, beat);
+    daemon.signal('SIGTERM');
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+    assert.ok((await client.call('TTL', `presence:${beat.customerId}:${beat.sessionId}`)) > 100);
+  });
+
+  test('a second signal ends it at once', async (t) => {
+    const daemon = await startDaemon(t, { drain: 60_000 });
+    for (let i = 0; i < 10; i += 1) await Socket.join(t, daemon.wsPort, aBeat());
+    daemon.signal('SIGTERM');
+    await waitStopping(daemon);
+    const began = Date.now();
+    daemon.signal('SIGTERM');
+    const status = await daemon.exit();
+    assert.ok(Date.now() - began < 3000);
+    assert.ok(
+      status.code !== null || status.signal === 'SIGTERM',
+      `no crash: ${JSON.stringify(status)}`,
+    );
+  });
+
+  test('it stops while Redis is unreachable', async (t) => {
+    const redis = await startRedis(t, { start: false });
+    const daemon = await startDaemon(t, { 'redis-url': redis.url });
+    daemon.signal('SIGTERM');
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  });
+
+  test('it stops while Redis does not answer', async (t) => {
+    const daemon = await startOn('redis', t);
+    daemon.redis.freeze();
+    const connection = await daemon.connect(t);
+    connection.send(presenceText('join', aBeat()));
+    await waitFor(
+      'the join to wait',
+      async () => (await daemon.samples()).get('au_store_in_flight') > 0,
+    );
+    daemon.signal('SIGTERM');
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  });
+
+  test('it stops under load', async (t) => {
+    const daemon = await startDaemon(t, { 'ema-interval': 50 });
+    const connections = await Promise.all(Array.from({ length: 20 }, () => daemon.connect(t)));
+    for (const connection of connections)
+      connection.send(presenceText('beat', aBeat()).repeat(500));
+    await Promise.all(connections.map((connection) => connection.response()));
+    daemon.signal('SIGTERM');
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+    for (const connection of connections) {
+      // Whole answers only: a cut one would be left over.
+      while (connection.tryResponse());
+      assert.equal((await connection.end()).length, 0);
+    }
+  });
+});
+
+suite('embedding', async (test) => {
+  async function startEmbedder(t) {
+    const process = new Process(EMBEDDER, []);
+    defer(t, () => process.kill('SIGKILL'));
+    const [, port] = await waitFor('the embedding program to listen', () =>
+      /^http_port=(\d+)$/m.exec(process.stdout),
+    );
+    return { process, port: Number(port) };
+  }
+  const ask = async (t, port) => {
+    const connection = await RawConnection.open(t, port);
+    const beat = aBeat();
+    connection.send(
+      presenceText('join', beat) + httpText('GET', `/metrics?customerId=${beat.customerId}`),
+    );
+    assert.equal((await connection.response()).status, 200);
+    assert.equal((await connection.response()).json.count, 1);
+  };
+
+  test('a program with a loop of its own serves, and stops when its input ends', async (t) => {
+    const { process, port } = await startEmbedder(t);
+    await ask(t, port);
+    process.child.stdin.end();
+    assert.deepEqual(await process.waitExit(), { code: 0, signal: null }, process.stderr);
+  });
+
+  test('and on SIGTERM', async (t) => {
+    const { process, port } = await startEmbedder(t);
+    await ask(t, port);
+    process.kill('SIGTERM');
+    assert.deepEqual(await process.waitExit(), { code: 0, signal: null }, process.stderr);
+  });
+});

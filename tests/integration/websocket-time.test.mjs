@@ -1,0 +1,289 @@
+// What sockets see over time (contract §4, §6): ticks, deadlines, pings, the disconnect-grace.
+import assert from 'node:assert/strict';
+
+import {
+  aBeat,
+  frameBytes,
+  freshId,
+  handshakeText,
+  OPCODE,
+  PORTS,
+  RawConnection,
+  RawSocket,
+  Socket,
+  startDaemon,
+  startOn,
+  STORES,
+  suite,
+  waitFor,
+} from './harness.mjs';
+
+for (const store of STORES) {
+  suite(`the tick on ${store}`, async (test) => {
+    test('every socket of a customer gets an update on each tick', async (t) => {
+      const daemon = await startOn(store, t, { 'ema-interval': 100 });
+      const who = aBeat();
+      const sockets = [];
+      for (const port of PORTS) sockets.push(await Socket.join(t, daemon[port], who));
+      sockets.push(await Socket.join(t, daemon.wsPort, { customerId: who.customerId }));
+      for (const socket of sockets) {
+        await waitFor('ten updates', () => socket.updates.length >= 10);
+        const times = socket.updates.map((data) => data.timestamp);
+        assert.deepEqual(
+          times,
+          [...times].sort((a, b) => a - b),
+        );
+      }
+    });
+
+    test('the first sample is the count, then the ema goes a fifth of the way at a time (40, then 42: 40.4)', async (t) => {
+      const daemon = await startOn(store, t, { 'ema-interval': 1000 });
+      const phase = aBeat();
+      await daemon.must('join', phase);
+      await waitFor(
+        'a tick to have just been',
+        async () => (await daemon.metrics(phase.customerId)).ema > 0,
+        { everyMs: 5 },
+      );
+      const customerId = freshId();
+      const crowd = (count) =>
+        Promise.all(
+          Array.from({ length: count }, () => daemon.must('join', aBeat({ customerId }))),
+        );
+      const watcher = await Socket.join(t, daemon.wsPort, { customerId });
+      await crowd(40);
+      assert.equal((await daemon.metrics(customerId)).ema, 0, 'no ema before the first tick');
+      await watcher.update((data) => data.ema === 40 && data.count === 40);
+      await crowd(2);
+      const second = await watcher.update((data) => data.ema !== 40 && data.ema !== 0);
+      assert.equal(second.count, 42);
+      assert.equal(second.ema, 40.4);
+      assert.equal((await daemon.metrics(customerId)).ema, 40.4);
+      const third = await watcher.update((data) => data.ema > 40.4);
+      assert.equal(third.ema, 40.72);
+    });
+
+    test('an empty customer decays to 0 and is told so to the end', async (t) => {
+      const daemon = await startOn(store, t, { 'ema-interval': 50 });
+      const who = aBeat();
+      const watcher = await Socket.join(t, daemon.wsPort, { customerId: who.customerId });
+      await daemon.must('join', who);
+      await watcher.update((data) => data.ema > 0);
+      await daemon.must('leave', who);
+      await watcher.update((data) => data.count === 0 && data.ema < 0.02);
+      await waitFor('ema 0', async () => (await daemon.metrics(who.customerId)).ema === 0);
+      const falling = watcher.updates
+        .filter((data) => data.count === 0 && data.ema > 0)
+        .map((data) => data.ema);
+      assert.deepEqual(
+        falling,
+        [...falling].sort((a, b) => b - a),
+      );
+      for (const data of watcher.updates)
+        assert.match(String(data.ema), /^\d+(\.\d{1,4})?$/, 'at most 4 decimals');
+    });
+  });
+}
+
+suite(
+  'deadlines of sockets',
+  async (test) => {
+    test('no auth in time closes it with 1008; a ping is no auth', async (t) => {
+      const daemon = await startDaemon(t, { 'ws-auth-timeout': 300 });
+      for (const port of PORTS) {
+        const authenticated = await Socket.join(t, daemon[port], aBeat());
+        const silent = await Socket.open(t, daemon[port]);
+        const pinging = await Socket.open(t, daemon[port]);
+        const wrong = await Socket.open(t, daemon[port]);
+        wrong.send({ type: 'auth', customerId: 'a:b' });
+        const opened = Date.now();
+        await waitFor('the pinging socket to be closed', () => {
+          if (pinging.closed === null) pinging.send({ type: 'ping' });
+          return pinging.closed;
+        });
+        assert.equal(pinging.closed.code, 1008);
+        assert.equal((await silent.waitClose()).code, 1008);
+        assert.equal((await wrong.waitClose()).code, 1008);
+        assert.ok(silent.closed.at - opened >= 200);
+        authenticated.send({ type: 'ping', timestamp: 1 });
+        await authenticated.next('pong');
+      }
+    });
+
+    test('a handshake that never ends is dropped', async (t) => {
+      const daemon = await startDaemon(t, {
+        'header-timeout': 300,
+        'idle-timeout': 300,
+        'ws-auth-timeout': 300,
+      });
+      for (const port of PORTS) {
+        const silent = await RawConnection.open(t, daemon[port]);
+        const half = await RawConnection.open(t, daemon[port]);
+        half.send(handshakeText().slice(0, 60));
+        await silent.end();
+        await half.end();
+      }
+    });
+
+    for (const store of STORES) {
+      test(`a ping renews the session on ${store}`, async (t) => {
+        const daemon = await startOn(store, t, { 'presence-ttl': 1, 'ema-interval': 100 });
+        for (const port of PORTS) {
+          const customerId = freshId();
+          await daemon.must('join', aBeat({ customerId }));
+          const socket = await Socket.join(t, daemon[port], aBeat({ customerId }));
+          const began = Date.now();
+          await waitFor(
+            'two TTLs to pass under pings',
+            () => {
+              socket.send({ type: 'ping' });
+              return Date.now() - began > 2500;
+            },
+            { everyMs: 200 },
+          );
+          assert.equal(
+            await daemon.count(customerId),
+            1,
+            'the pinging one lives, the silent one does not',
+          );
+          await daemon.waitCount(customerId, 0);
+        }
+      });
+
+      test(`the session of a socket that vanished ends after the grace, unless its tab has another here, on ${store}`, async (t) => {
+        const daemon = await startOn(store, t, { 'disconnect-grace': 300 });
+        for (const port of PORTS) {
+          const customerId = freshId();
+          const kept = aBeat({ customerId });
+          const gone = aBeat({ customerId });
+          const first = await Socket.join(t, daemon[port], kept);
+          const second = await Socket.join(t, daemon[port], kept);
+          const only = await Socket.join(t, daemon[port], gone);
+          await daemon.waitCount(customerId, 2);
+          first.terminate();
+          const vanished = Date.now();
+          only.terminate();
+          await daemon.waitCount(customerId, 1);
+          assert.ok(Date.now() - vanished >= 250, 'not before the grace is over');
+          await daemon.must('leave', gone);
+          assert.equal(
+            await daemon.count(customerId),
+            1,
+            'the one that has a socket left is the one that stayed',
+          );
+          second.terminate();
+          await daemon.waitCount(customerId, 0);
+        }
+      });
+
+      test(`a session taken over by another tab does not end with the old tab's socket, on ${store}`, async (t) => {
+        const daemon = await startOn(store, t, { 'disconnect-grace': 300 });
+        const customerId = freshId();
+        const [taken, control] = [aBeat({ customerId }), aBeat({ customerId })];
+        const old = await Socket.join(t, daemon.wsPort, taken);
+        const witness = await Socket.join(t, daemon.wsPort, control);
+        await daemon.must('beat', { ...taken, tabId: 'tab-2' });
+        old.terminate();
+        witness.terminate();
+        await daemon.waitCount(customerId, 1);
+        await daemon.must('leave', control);
+        assert.equal(await daemon.count(customerId), 1);
+      });
+
+      test(`another sign of life within the grace keeps the session, on ${store}`, async (t) => {
+        const daemon = await startOn(store, t, { 'disconnect-grace': 300 });
+        const customerId = freshId();
+        const [back, control] = [aBeat({ customerId }), aBeat({ customerId })];
+        const sockets = [
+          await Socket.join(t, daemon.wsPort, back),
+          await Socket.join(t, daemon.wsPort, control),
+        ];
+        sockets.forEach((socket) => socket.terminate());
+        await waitFor(
+          'the sockets to be gone',
+          async () => (await daemon.samples()).get('au_websocket_sockets') === 0,
+        );
+        await daemon.must('beat', back);
+        await daemon.waitCount(customerId, 1);
+        await daemon.must('leave', control);
+        assert.equal(await daemon.count(customerId), 1);
+      });
+
+      test(`a socket closed by the server shortens nothing, on ${store}`, async (t) => {
+        const daemon = await startOn(store, t, { 'disconnect-grace': 300 });
+        const customerId = freshId();
+        const [punished, control] = [aBeat({ customerId }), aBeat({ customerId })];
+        const closed = await Socket.join(t, daemon.wsPort, punished);
+        const vanishing = await Socket.join(t, daemon.wsPort, control);
+        for (let i = 0; i < 5; i += 1) closed.send('nonsense');
+        assert.equal((await closed.waitClose()).code, 1008);
+        vanishing.terminate();
+        await daemon.waitCount(customerId, 1);
+        await daemon.must('leave', control);
+        assert.equal(await daemon.count(customerId), 1);
+      });
+    }
+
+    for (const port of PORTS) {
+      test(`idle sockets are pinged; one that does not answer is dropped, one that does stays (${port})`, async (t) => {
+        const daemon = await startDaemon(t, { 'ws-ping-interval': 200, 'ws-pong-timeout': 200 });
+        const polite = await Socket.join(t, daemon[port], aBeat());
+        const mute = await RawSocket.open(t, daemon[port]);
+        mute.sendJson({ type: 'auth', ...aBeat() });
+        await mute.next('hello');
+        let pings = 0;
+        for (let frame; (frame = await mute.frame()) !== null;)
+          pings += frame.opcode === OPCODE.ping ? 1 : 0;
+        assert.ok(pings >= 1, 'it was pinged before it was dropped');
+        await waitFor('several pings', () => polite.pings >= 3);
+        assert.equal(polite.closed, null);
+        polite.send({ type: 'ping', timestamp: 1 });
+        await polite.next('pong');
+      });
+    }
+
+    test('a peer that does not answer our close is dropped all the same', async (t) => {
+      const daemon = await startDaemon(t);
+      for (const port of PORTS) {
+        const mute = await RawSocket.open(t, daemon[port]);
+        mute.send(OPCODE.binary, 'x');
+        assert.equal(await mute.closeCode(), 1003);
+        await mute.connection.end();
+      }
+      await waitFor(
+        'no sockets',
+        async () => (await daemon.samples()).get('au_websocket_sockets') === 0,
+      );
+    });
+
+    test('a reader that is too slow is closed, and the others get their updates', async (t) => {
+      const daemon = await startDaemon(t, { 'ema-interval': 50 });
+      const who = aBeat();
+      const slow = await RawSocket.open(t, daemon.wsPort);
+      slow.sendJson({ type: 'auth', ...who });
+      await slow.next('hello');
+      const good = await Socket.join(t, daemon.wsPort, who);
+      slow.connection.socket.pause();
+      const residentBefore = daemon.residentKb();
+      // A peer that asks and never listens fills the buffers of both kernels, then the daemon's.
+      await waitFor(
+        'the daemon to give it up',
+        async () => {
+          const ask = frameBytes(OPCODE.text, `{"type":"ping","timestamp":${2 ** 53 - 1}}`);
+          slow.connection.send(Buffer.concat(Array(20_000).fill(ask)));
+          const samples = await daemon.samples();
+          return (
+            samples.get('au_websocket_slow_readers_total') === 1 ||
+            samples.get('au_websocket_sockets') === 1
+          );
+        },
+        { everyMs: 100, timeoutMs: 45_000 },
+      );
+      assert.ok(daemon.residentKb() - residentBefore < 20_000, 'its queue was bounded');
+      const seen = good.updates.length;
+      await waitFor('further updates of the good one', () => good.updates.length > seen + 3);
+      assert.equal(good.closed, null);
+    });
+  },
+  { concurrency: 5 },
+);

@@ -1,0 +1,186 @@
+/* Tests of the operations of the memory store: what store.h promises about when
+ * their callbacks run. */
+#include "memory_case.h"
+
+static void answers_come_later_and_in_order(void **state) {
+  fixture *f = *state;
+  au_beat beat = beat_of("shop", "s", "tab"), other = beat_of("shop", "s", "other");
+  touch(f, "shop", "s", "touch");
+  sample(f, "shop", "sample");
+  CALL(f, AU_OK, leave(f->store, &other, log_done, "leave"));
+  CALL(f, AU_OK, shorten(f->store, &beat, GRACE_MS, log_done, "shorten"));
+  CALL(f, AU_OK, due(f->store, 0, 0, 10, log_due, "due"));
+  CALL(f, AU_OK, save(f->store, slice_of("shop"), 2.5, log_done, "save"));
+  CALL(f, AU_OK, forget(f->store, slice_of("shop"), log_done, "forget"));
+  sample(f, "shop", "sample");
+  au_metrics metrics = {slice_of("shop"), 1, 7, 2.5, false};
+  CALL(f, AU_OK, publish(f->store, &metrics, log_done, "publish"));
+  expect_log(f, "");
+  assert_int_equal(f->store->ops->health(f->store).in_flight, 9);
+  turn(f);
+  expect_log(f, "touch:0 sample:1/0/0.0/0 leave:0 shorten:0 due:0[shop] save:0 forget:0 "
+                "sample:1/1/2.5/0 published:shop=7/2.5 publish:0 changed:shop ");
+  assert_int_equal(f->store->ops->health(f->store).in_flight, 0);
+  turn(f);
+  expect_log(f, "");
+}
+
+static void borrowed_ids_are_copied(void **state) {
+  fixture *f = *state;
+  touch(f, "shop", "s", "touch");
+  char id[] = "shop";
+  au_metrics metrics = {slice_of(id), 1, 7, 2.5, false};
+  CALL(f, AU_OK, sample(f->store, slice_of(id), log_sample, "sample"));
+  CALL(f, AU_OK, publish(f->store, &metrics, log_done, "publish"));
+  memset(id, 'x', 4);
+  turn(f);
+  expect_log(f, "touch:0 sample:1/0/0.0/0 published:shop=7/2.5 publish:0 changed:shop ");
+}
+
+static void refusals_come_at_once_and_only_once(void **state) {
+  fixture *f = *state;
+  static char text[AU_ID_MAX + 1];
+  memset(text, 'x', sizeof text);
+  au_slice too_long = {text, sizeof text};
+  au_beat beat = beat_of("shop", "s", "tab");
+  au_metrics metrics = {.customer_id = too_long};
+  CALL(f, AU_EINVAL, sample(f->store, too_long, log_sample, "x"));
+  CALL(f, AU_EINVAL, sample(f->store, (au_slice){0}, log_sample, "x"));
+  CALL(f, AU_EINVAL, save(f->store, too_long, 1, log_done, "x"));
+  CALL(f, AU_EINVAL, forget(f->store, too_long, log_done, "x"));
+  CALL(f, AU_EINVAL, publish(f->store, &metrics, log_done, "x"));
+  CALL(f, AU_EINVAL, shorten(f->store, &beat, GRACE_MS + 1, log_done, "x"));
+  beat.session_id = too_long;
+  CALL(f, AU_EINVAL, touch(f->store, &beat, AU_TOUCH_BEAT, log_done, "x"));
+  turn(f);
+  expect_log(f, "");
+}
+
+static void a_full_table_refuses(void **state) {
+  fixture *f = *state;
+  char id[32];
+  for (uint32_t i = 0; i < f->config.max_customers; i++) {
+    snprintf(id, sizeof id, "shop-%u", i);
+    touch(f, id, "s", "t");
+  }
+  au_beat beat = beat_of("one-more", "s", "tab");
+  CALL(f, AU_EFULL, touch(f->store, &beat, AU_TOUCH_BEAT, log_done, "x"));
+  while (f->store->ops->health(f->store).in_flight > 0) turn(f);
+  au_store_health health = f->store->ops->health(f->store);
+  assert_true(health.available);
+  assert_string_equal(health.name, "memory");
+  assert_string_equal(health.reason, "");
+  assert_int_equal(health.customers, f->config.max_customers);
+  assert_int_equal(health.sessions, f->config.max_customers);
+}
+
+/* ---- pipelining ----------------------------------------------------------- */
+
+typedef struct chain {
+  fixture *fixture;
+  int left, done;
+} chain;
+
+static void go_on(au_status status, void *arg) {
+  chain *c = arg;
+  assert_int_equal(status, AU_OK);
+  assert_false(c->fixture->inside);
+  c->done++;
+  if (c->left-- == 0) return;
+  au_beat beat = beat_of("shop", "s", "tab");
+  CALL(c->fixture, AU_OK, touch(c->fixture->store, &beat, AU_TOUCH_BEAT, go_on, c));
+}
+
+/* What callbacks begin is answered in the same turn, up to a bound. */
+static void callbacks_may_begin_operations(void **state) {
+  fixture *f = *state;
+  chain c = {f, TURN_MAX - 1, 0};
+  au_beat beat = beat_of("shop", "s", "tab");
+  CALL(f, AU_OK, touch(f->store, &beat, AU_TOUCH_BEAT, go_on, &c));
+  turn(f);
+  assert_int_equal(c.done, TURN_MAX);
+
+  c = (chain){f, 3 * TURN_MAX, 0};
+  CALL(f, AU_OK, touch(f->store, &beat, AU_TOUCH_BEAT, go_on, &c));
+  turn(f);
+  assert_int_equal(c.done, TURN_MAX);
+  for (int i = 0; i < 3; i++) turn(f);
+  assert_int_equal(c.done, 3 * TURN_MAX + 1);
+}
+
+static void count_done(au_status status, void *arg) {
+  assert_int_equal(status, AU_OK);
+  ++*(int *)arg;
+}
+
+typedef struct breeder {
+  fixture *fixture;
+  int begun, answered;
+} breeder;
+
+static void breed(breeder *b);
+
+static void on_bred(au_status status, const au_sample *sample, void *arg) {
+  breeder *b = arg;
+  assert_int_equal(status, AU_OK);
+  assert_int_equal(sample->ema, b->answered); /* that of the customer it asked for */
+  b->answered++;
+  breed(b);
+  breed(b);
+}
+
+static void breed(breeder *b) {
+  char id[32];
+  if (b->begun == 500) return;
+  snprintf(id, sizeof id, "shop-%d", b->begun++);
+  CALL(b->fixture, AU_OK, sample(b->fixture->store, slice_of(id), on_bred, b));
+}
+
+/* Each answer begins two more, so that the ring is full while its head is anywhere. */
+static void the_ring_grows_while_it_is_in_use(void **state) {
+  fixture *f = *state;
+  char id[32];
+  for (int i = 0; i < 500; i++) {
+    snprintf(id, sizeof id, "shop-%d", i);
+    touch(f, id, "s", "t");
+    CALL(f, AU_OK, save(f->store, slice_of(id), i, log_done, "t"));
+  }
+  while (f->store->ops->health(f->store).in_flight > 0) turn(f);
+  breeder b = {f, 0, 0};
+  breed(&b);
+  while (f->store->ops->health(f->store).in_flight > 0) turn(f);
+  assert_int_equal(b.answered, 500);
+}
+
+/* The ring says when it is full, and is small again afterwards. */
+static void operations_in_flight_are_bounded(void **state) {
+  fixture *f = *state;
+  au_beat beat = beat_of("shop", "s", "tab");
+  int done = 0;
+  for (int i = 0; i < 40; i++)
+    CALL(f, AU_OK, touch(f->store, &beat, AU_TOUCH_BEAT, count_done, &done));
+  turn(f);
+  for (int i = 0; i < IN_FLIGHT_MAX; i++)
+    CALL(f, AU_OK, touch(f->store, &beat, AU_TOUCH_BEAT, count_done, &done));
+  beat = beat_of("shop", "another", "tab");
+  CALL(f, AU_EBUSY, touch(f->store, &beat, AU_TOUCH_BEAT, count_done, &done));
+  assert_int_equal(f->store->ops->health(f->store).sessions, 1); /* nor was it done */
+  turn(f);
+  assert_int_equal(done, 40 + TURN_MAX);
+  CALL(f, AU_OK, leave(f->store, &beat, count_done, &done));
+  while (f->store->ops->health(f->store).in_flight > 0) turn(f);
+  assert_int_equal(done, 40 + IN_FLIGHT_MAX + 1);
+  CALL(f, AU_OK, leave(f->store, &beat, count_done, &done)); /* the small ring again */
+  turn(f);
+  assert_int_equal(done, 40 + IN_FLIGHT_MAX + 2);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(answers_come_later_and_in_order),     TEST(borrowed_ids_are_copied),
+      TEST(refusals_come_at_once_and_only_once), TEST(a_full_table_refuses),
+      TEST(callbacks_may_begin_operations),      TEST(the_ring_grows_while_it_is_in_use),
+      TEST(operations_in_flight_are_bounded),
+  };
+  return cmocka_run_group_tests_name("memory store", tests, NULL, NULL);
+}

@@ -1,0 +1,328 @@
+/* Tests of the presence table: its rules, by name. Time is a number here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "adapters/presence_table.h"
+#include "utils/buffer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TTL_MS = 1000, GRACE_MS = 100 };
+
+static int changes; /* heard since the last look */
+
+static void count_change(void *arg, au_slice customer_id) {
+  (void)arg;
+  assert_in_range(customer_id.len, 1, AU_ID_MAX);
+  changes++;
+}
+
+static int take_changes(void) {
+  int n = changes;
+  changes = 0;
+  return n;
+}
+
+static presence_table_config plain_config(void) {
+  return (presence_table_config){
+      .seed = {1, 2},
+      .ttl_ms = TTL_MS,
+      .grace_ms = GRACE_MS,
+      .max_sessions = 100000,
+      .max_customers = 1000,
+      .changed = count_change,
+  };
+}
+
+static presence_table *new_table(presence_table_config config) {
+  presence_table *t = NULL;
+  assert_int_equal(presence_table_create(&config, &t), AU_OK);
+  changes = 0;
+  return t;
+}
+
+static au_beat beat_of(const char *customer, const char *session, const char *tab) {
+  return (au_beat){
+      .customer_id = slice_of(customer),
+      .session_id = slice_of(session),
+      .tab_id = slice_of(tab),
+      .timestamp = NAN,
+      .is_leader = true,
+  };
+}
+
+static void touch(presence_table *t, const char *customer, const char *session, const char *tab,
+                  int64_t now_ms) {
+  au_beat beat = beat_of(customer, session, tab);
+  assert_int_equal(presence_table_touch(t, &beat, AU_TOUCH_BEAT, now_ms), AU_OK);
+}
+
+static uint32_t count(presence_table *t, const char *customer, int64_t now_ms) {
+  au_sample sample;
+  presence_table_sample(t, slice_of(customer), now_ms, &sample);
+  return sample.count;
+}
+
+static void a_session_lives_for_one_ttl(void **state) {
+  (void)state;
+  presence_table *t = new_table(plain_config());
+  touch(t, "shop", "s", "tab", 5000);
+  assert_int_equal(take_changes(), 1);
+  assert_int_equal(presence_table_expire(t, 5000), TTL_MS);
+  assert_int_equal(count(t, "shop", 5999), 1);
+  touch(t, "shop", "s", "tab", 5999);
+  assert_int_equal(take_changes(), 0);
+  assert_int_equal(count(t, "shop", 6998), 1);
+  assert_int_equal(presence_table_renewed_ago_ms(t, slice_of("shop"), slice_of("s"), 6998), 999);
+  assert_int_equal(count(t, "shop", 6999), 0);
+  assert_int_equal(take_changes(), 1);
+  assert_int_equal(presence_table_expire(t, 7000), -1);
+  assert_int_equal(presence_table_customers(t), 0); /* keep_customers is off */
+  presence_table_free(t);
+}
+
+static void customers_do_not_share_sessions(void **state) {
+  (void)state;
+  presence_table *t = new_table(plain_config());
+  touch(t, "a", "s", "tab", 1);
+  touch(t, "b", "s", "tab", 1);
+  touch(t, "a", "s2", "tab", 1);
+  assert_int_equal(count(t, "a", 2), 2);
+  assert_int_equal(count(t, "b", 2), 1);
+  assert_int_equal(count(t, "c", 2), 0);
+  assert_int_equal(presence_table_customers(t), 2); /* asking created none */
+  assert_true(presence_table_drop(t, slice_of("a"), slice_of("s")));
+  assert_false(presence_table_drop(t, slice_of("a"), slice_of("s")));
+  assert_int_equal(count(t, "a", 3), 1);
+  assert_int_equal(count(t, "b", 3), 1);
+  presence_table_free(t);
+}
+
+static void only_the_tab_that_holds_it_ends_a_session(void **state) {
+  (void)state;
+  presence_table *t = new_table(plain_config());
+  touch(t, "shop", "s", "old", 1);
+  touch(t, "shop", "s", "new", 2);
+  take_changes();
+  au_beat old = beat_of("shop", "s", "old"), new = beat_of("shop", "s", "new");
+  assert_false(presence_table_leave(t, &old, 3));
+  assert_false(presence_table_shorten(t, &old, 3));
+  assert_int_equal(count(t, "shop", 3), 1);
+  assert_int_equal(take_changes(), 0);
+  assert_true(presence_table_leave(t, &new, 3));
+  assert_int_equal(take_changes(), 1);
+  assert_int_equal(count(t, "shop", 3), 0);
+  assert_false(presence_table_leave(t, &new, 3));
+  presence_table_free(t);
+}
+
+static void shorten_brings_the_deadline_forward_only(void **state) {
+  (void)state;
+  presence_table *t = new_table(plain_config());
+  au_beat beat = beat_of("shop", "s", "tab");
+  touch(t, "shop", "s", "tab", 0);
+  assert_true(presence_table_shorten(t, &beat, 10));
+  assert_false(presence_table_shorten(t, &beat, 20)); /* would only prolong it */
+  assert_int_equal(presence_table_expire(t, 20), 90);
+  assert_int_equal(presence_table_renewed_ago_ms(t, slice_of("shop"), slice_of("s"), 20), 20);
+  touch(t, "shop", "s", "tab", 30); /* undone */
+  assert_int_equal(count(t, "shop", 1029), 1);
+  assert_false(presence_table_shorten(t, &beat, 930)); /* has no more than the grace left */
+  assert_int_equal(count(t, "shop", 1030), 0);
+  assert_false(presence_table_shorten(t, &beat, 1030));
+  presence_table_free(t);
+}
+
+static void a_refused_touch_leaves_nothing(void **state) {
+  (void)state;
+  presence_table_config config = plain_config();
+  config.max_sessions = 2;
+  config.max_customers = 1;
+  presence_table *t = new_table(config);
+  touch(t, "shop", "a", "tab", 1);
+  au_beat beat = beat_of("other", "a", "tab");
+  assert_int_equal(presence_table_touch(t, &beat, AU_TOUCH_JOIN, 1), AU_EFULL);
+  touch(t, "shop", "b", "tab", 1);
+  beat = beat_of("shop", "c", "tab");
+  take_changes();
+  assert_int_equal(presence_table_touch(t, &beat, AU_TOUCH_BEAT, 1), AU_EFULL);
+  assert_int_equal(take_changes(), 0);
+  assert_int_equal(presence_table_sessions(t), 2);
+  assert_int_equal(presence_table_customers(t), 1);
+  touch(t, "shop", "a", "another-tab-with-a-longer-id", 2); /* who is in stays in */
+  assert_int_equal(count(t, "shop", 1001), 1);              /* and what ended makes room */
+  assert_int_equal(presence_table_touch(t, &beat, AU_TOUCH_BEAT, 1001), AU_OK);
+  presence_table_free(t);
+}
+
+static void words_out_of_range_are_refused(void **state) {
+  (void)state;
+  static char text[AU_USER_AGENT_MAX + 1];
+  memset(text, 'x', sizeof text);
+  const au_beat good = beat_of("shop", "s", "tab");
+  au_beat long_customer = good, long_session = good, no_tab = good, long_platform = good,
+          long_agent = good;
+  long_customer.customer_id = (au_slice){text, AU_ID_MAX + 1};
+  long_session.session_id = (au_slice){text, AU_ID_MAX + 1};
+  no_tab.tab_id = (au_slice){0};
+  long_platform.platform = (au_slice){text, AU_PLATFORM_MAX + 1};
+  long_agent.user_agent = (au_slice){text, AU_USER_AGENT_MAX + 1};
+  const struct {
+    const char *name;
+    const au_beat *beat;
+  } cases[] = {
+      {"customer id too long", &long_customer},
+      {"session id too long", &long_session},
+      {"no tab id", &no_tab},
+      {"platform too long", &long_platform},
+      {"user agent too long", &long_agent},
+  };
+  presence_table_config config = plain_config();
+  config.keep_profile = true;
+  presence_table *t = new_table(config);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    if (presence_table_touch(t, cases[i].beat, AU_TOUCH_JOIN, 1) != AU_EINVAL)
+      fail_msg("%s", cases[i].name);
+  assert_int_equal(presence_table_customers(t), 0);
+  presence_table_free(t);
+}
+
+static void ema_and_due_customers(void **state) {
+  (void)state;
+  presence_table_config config = plain_config();
+  config.keep_customers = true;
+  presence_table *t = new_table(config);
+  au_slice ids[4];
+  assert_int_equal(presence_table_due(t, 0, 0, 0, ids, 4), 0);
+  touch(t, "a", "s", "tab", 0);
+  touch(t, "b", "s", "tab", 10);
+  touch(t, "c", "s", "tab", 20);
+  assert_int_equal(presence_table_due(t, 1000000, 30, 0, ids, 4), 3); /* never ticked: at once */
+  assert_true(slice_eq(ids[0], slice_of("a")));
+  presence_table_save(t, slice_of("a"), 1.5, 100);
+  presence_table_save(t, slice_of("b"), 2.5, 200);
+  presence_table_save(t, slice_of("nobody"), 2.5, 200);
+  assert_int_equal(presence_table_customers(t), 3);
+  assert_int_equal(presence_table_due(t, 50, 249, 0, ids, 4), 2);
+  assert_true(slice_eq(ids[0], slice_of("c")));
+  assert_true(slice_eq(ids[1], slice_of("a")));
+  assert_int_equal(presence_table_due(t, 50, 250, 0, ids, 4), 3);
+  assert_true(slice_eq(ids[2], slice_of("b")));
+  assert_int_equal(presence_table_due(t, 50, 250, 0, ids, 2), 2);
+  assert_int_equal(presence_table_due(t, 50, 250, 1, ids, 1), 1);
+  assert_true(slice_eq(ids[0], slice_of("a")));
+  assert_int_equal(presence_table_due(t, 50, 250, 3, ids, 4), 0);
+
+  au_sample sample;
+  presence_table_sample(t, slice_of("a"), 260, &sample);
+  assert_true(sample.has_ema && !sample.stale);
+  assert_float_equal(sample.ema, 1.5, 0);
+  assert_int_equal(sample.elapsed_ms, 160);
+  presence_table_sample(t, slice_of("c"), 260, &sample);
+  assert_true(!sample.has_ema && sample.count == 1 && sample.elapsed_ms == 0);
+
+  presence_table_forget(t, slice_of("a"), 300); /* has a session */
+  assert_int_equal(presence_table_customers(t), 3);
+  assert_int_equal(count(t, "a", 2000), 0);
+  presence_table_sample(t, slice_of("a"), 2000, &sample);
+  assert_true(sample.has_ema);
+  presence_table_forget(t, slice_of("a"), 2000);
+  presence_table_forget(t, slice_of("nobody"), 2000);
+  presence_table_sample(t, slice_of("a"), 2000, &sample);
+  assert_false(sample.has_ema);
+  assert_int_equal(presence_table_customers(t), 2);
+  presence_table_free(t);
+}
+
+/* More sessions expire at once than one call ends: none of them may be seen. */
+static void more_than_a_slice_expires(void **state) {
+  (void)state;
+  enum { SESSIONS = 2 * PRESENCE_TABLE_SLICE + 500 };
+  presence_table *t = new_table(plain_config());
+  char id[32];
+  for (int i = 0; i < SESSIONS; i++) {
+    snprintf(id, sizeof id, "s%d", i);
+    touch(t, "shop", id, "tab", 0);
+  }
+  take_changes();
+  au_beat found, last = beat_of("shop", id, "tab");
+  const au_slice shop = slice_of("shop");
+  assert_true(presence_table_find(t, shop, slice_of(id), TTL_MS - 1, &found));
+  assert_false(presence_table_find(t, shop, slice_of(id), TTL_MS, &found));
+  assert_int_equal(presence_table_renewed_ago_ms(t, shop, slice_of(id), TTL_MS), -1);
+  assert_int_equal(presence_table_sessions(t), SESSIONS);
+
+  assert_false(presence_table_leave(t, &last, TTL_MS)); /* expired, and so not left */
+  assert_int_equal(take_changes(), PRESENCE_TABLE_SLICE);
+  touch(t, "shop", id, "tab", TTL_MS); /* its second life, though the first waits to be ended */
+  assert_int_equal(take_changes(), PRESENCE_TABLE_SLICE + 2);
+  assert_int_equal(presence_table_expire(t, TTL_MS), TTL_MS);
+  assert_int_equal(take_changes(), 499);
+  assert_int_equal(presence_table_sessions(t), 1);
+  assert_true(presence_table_find(t, shop, slice_of(id), TTL_MS, &found));
+  presence_table_free(t);
+}
+
+/* As above, and with that session its customer goes. */
+static void a_customer_begins_again_while_its_end_waits(void **state) {
+  (void)state;
+  presence_table *t = new_table(plain_config());
+  char id[32];
+  for (int i = 0; i < PRESENCE_TABLE_SLICE; i++) {
+    snprintf(id, sizeof id, "s%d", i);
+    touch(t, "shop", id, "tab", 0);
+  }
+  touch(t, "other", "s", "tab", 0);
+  touch(t, "other", "s", "tab", TTL_MS);
+  assert_int_equal(count(t, "other", TTL_MS), 1);
+  assert_int_equal(presence_table_customers(t), 1);
+  presence_table_free(t);
+}
+
+static void expire_says_when_there_is_more(void **state) {
+  (void)state;
+  presence_table *t = new_table(plain_config());
+  char id[32];
+  for (int i = 0; i < PRESENCE_TABLE_SLICE + 1; i++) {
+    snprintf(id, sizeof id, "s%d", i);
+    touch(t, "shop", id, "tab", 0);
+  }
+  assert_int_equal(presence_table_expire(t, TTL_MS), 0);
+  assert_int_equal(presence_table_expire(t, TTL_MS), -1);
+  presence_table_free(t);
+}
+
+static void a_clock_that_goes_back_does_no_harm(void **state) {
+  (void)state;
+  presence_table *t = new_table(plain_config());
+  touch(t, "shop", "a", "tab", 500);
+  touch(t, "shop", "b", "tab", 400);
+  au_beat found;
+  assert_true(presence_table_find(t, slice_of("shop"), slice_of("b"), 1450, &found));
+  assert_int_equal(count(t, "shop", 1499), 2);
+  assert_int_equal(count(t, "shop", 1500), 0);
+  presence_table_free(t);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_session_lives_for_one_ttl),
+      cmocka_unit_test(customers_do_not_share_sessions),
+      cmocka_unit_test(only_the_tab_that_holds_it_ends_a_session),
+      cmocka_unit_test(shorten_brings_the_deadline_forward_only),
+      cmocka_unit_test(a_refused_touch_leaves_nothing),
+      cmocka_unit_test(words_out_of_range_are_refused),
+      cmocka_unit_test(ema_and_due_customers),
+      cmocka_unit_test(more_than_a_slice_expires),
+      cmocka_unit_test(a_customer_begins_again_while_its_end_waits),
+      cmocka_unit_test(expire_says_when_there_is_more),
+      cmocka_unit_test(a_clock_that_goes_back_does_no_harm),
+  };
+  return cmocka_run_group_tests_name("presence_table", tests, NULL, NULL);
+}

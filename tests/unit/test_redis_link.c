@@ -1,0 +1,647 @@
+/* The link against a Redis made up here, on the same loop: what it does with broken, late,
+ * unasked and missing answers. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "adapters/redis_link.h"
+#include "adapters/redis_reply.h"
+#include "adapters/redis_socket.h"
+#include "utils/buffer.h"
+#include "utils/log.h"
+
+enum { PATIENCE_MS = 10000, SHORT_MS = 150 };
+
+/* ---- a Redis made up ------------------------------------------------------ */
+
+typedef struct peer {
+  uv_pipe_t pipe;
+  struct fake *fake;
+} peer;
+
+typedef struct fake {
+  uv_loop_t *loop;
+  uv_pipe_t listener;
+  char dir[32], path[64];
+  peer *last; /* the newest connection */
+  unsigned connections, open;
+  const char *greeting; /* the answer to the greeting */
+  size_t received;
+  char bytes[64 * 1024]; /* of the newest connection, after its greeting */
+  bool greeted, listening;
+} fake;
+
+static void on_written(uv_write_t *req, int status) {
+  (void)status;
+  free(req);
+}
+
+/* The bytes must be static, or outlive the loop's next turns. */
+static void fake_says(fake *f, const char *bytes, size_t len) {
+  uv_write_t *req = malloc(sizeof *req);
+  uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)len);
+  if (uv_write(req, (uv_stream_t *)&f->last->pipe, &buf, 1, on_written) != 0) free(req);
+}
+
+static void on_peer_closed(uv_handle_t *handle) {
+  peer *p = handle->data;
+  p->fake->open--;
+  if (p->fake->last == p) p->fake->last = NULL;
+  free(p);
+}
+
+static void on_room(uv_handle_t *handle, size_t want, uv_buf_t *buf) {
+  (void)want;
+  fake *f = ((peer *)handle->data)->fake;
+  *buf = uv_buf_init(f->bytes + f->received, (unsigned)(sizeof f->bytes - 1 - f->received));
+}
+
+static void on_bytes(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
+  peer *p = stream->data;
+  fake *f = p->fake;
+  (void)buf;
+  if (n < 0) {
+    if (!uv_is_closing((uv_handle_t *)stream)) uv_close((uv_handle_t *)stream, on_peer_closed);
+    return;
+  }
+  f->received += (size_t)n;
+  f->bytes[f->received] = '\0';
+  if (f->greeted || !strstr(f->bytes, "PING\r\n")) return;
+  f->greeted = true;
+  f->received = 0;
+  f->bytes[0] = '\0';
+  fake_says(f, f->greeting, strlen(f->greeting));
+}
+
+static void on_connection(uv_stream_t *listener, int status) {
+  fake *f = listener->data;
+  assert_int_equal(status, 0);
+  peer *p = calloc(1, sizeof *p);
+  p->fake = f;
+  uv_pipe_init(f->loop, &p->pipe, 0);
+  p->pipe.data = p;
+  assert_int_equal(uv_accept(listener, (uv_stream_t *)&p->pipe), 0);
+  f->last = p;
+  f->connections++;
+  f->open++;
+  f->greeted = false;
+  f->received = 0;
+  uv_read_start((uv_stream_t *)&p->pipe, on_room, on_bytes);
+}
+
+static void fake_listen(fake *f) {
+  uv_pipe_init(f->loop, &f->listener, 0);
+  f->listener.data = f;
+  assert_int_equal(uv_pipe_bind(&f->listener, f->path), 0);
+  assert_int_equal(uv_listen((uv_stream_t *)&f->listener, 16, on_connection), 0);
+  f->listening = true;
+}
+
+static void fake_hang_up(fake *f) {
+  if (f->last && !uv_is_closing((uv_handle_t *)&f->last->pipe))
+    uv_close((uv_handle_t *)&f->last->pipe, on_peer_closed);
+}
+
+/* ---- a link and what it told ------------------------------------------------ */
+
+typedef struct answers {
+  unsigned ok, error, lost, timed_out, canceled;
+  bool inside; /* set while the command is being issued */
+  long long integer;
+} answers;
+
+typedef struct fixture {
+  uv_loop_t loop;
+  uv_timer_t beat; /* keeps uv_run from sleeping long */
+  fake fake;
+  redis_url url;
+  redis_link *link;
+  unsigned ready, lost, messages, stopped;
+  char message[256];
+  answers answers; /* outlives a test that leaves commands in flight */
+} fixture;
+
+static void on_ready(void *arg) {
+  ((fixture *)arg)->ready++;
+}
+
+static void on_lost(void *arg) {
+  ((fixture *)arg)->lost++;
+}
+
+static void on_message(void *arg, au_slice channel, au_slice payload) {
+  fixture *f = arg;
+  f->messages++;
+  snprintf(f->message, sizeof f->message, "%.*s=%.*s", (int)channel.len, channel.ptr,
+           (int)payload.len, payload.ptr);
+}
+
+static void on_reply(au_status status, const redisReply *reply, void *arg) {
+  answers *a = arg;
+  assert_false(a->inside);
+  assert_true((status == AU_OK) == (reply != NULL));
+  if (status == AU_OK && redis_reply_is_error(reply)) a->error++;
+  if (status == AU_OK && reply->type == REDIS_REPLY_INTEGER) a->integer = reply->integer;
+  a->ok += status == AU_OK;
+  a->lost += status == AU_ESTORE;
+  a->timed_out += status == AU_ETIMEDOUT;
+  a->canceled += status == AU_ECANCELED;
+}
+
+static unsigned total(const answers *a) {
+  return a->ok + a->lost + a->timed_out + a->canceled;
+}
+
+static void on_beat(uv_timer_t *timer) {
+  (void)timer;
+}
+
+#define RUN_UNTIL(f, condition)                                                               \
+  do {                                                                                        \
+    uint64_t begin_ = uv_hrtime();                                                            \
+    while (!(condition)) {                                                                    \
+      uv_run(&(f)->loop, UV_RUN_ONCE);                                                        \
+      if (uv_hrtime() - begin_ > PATIENCE_MS * 1000000ull) fail_msg("never: %s", #condition); \
+    }                                                                                         \
+  } while (0)
+
+static void fixture_start(fixture *f, bool pubsub, int64_t timeout_ms, uint32_t max_in_flight) {
+  const redis_link_config config = {
+      .loop = &f->loop,
+      .url = &f->url,
+      .name = "test",
+      .seed = 1,
+      .command_timeout_ms = timeout_ms,
+      .max_in_flight = max_in_flight,
+      .ready = on_ready,
+      .lost = on_lost,
+      .message = pubsub ? on_message : NULL,
+      .arg = f,
+  };
+  assert_int_equal(redis_link_create(&config, &f->link), AU_OK);
+  redis_link_start(f->link);
+}
+
+static int setup(void **state) {
+  fixture *f = calloc(1, sizeof *f);
+  signal(SIGPIPE, SIG_IGN);
+  uv_loop_init(&f->loop);
+  uv_timer_init(&f->loop, &f->beat);
+  uv_timer_start(&f->beat, on_beat, 5, 5);
+  f->fake.loop = &f->loop;
+  f->fake.greeting = "+OK\r\n+PONG\r\n";
+  strcpy(f->fake.dir, "/tmp/au-link-XXXXXX");
+  assert_non_null(mkdtemp(f->fake.dir));
+  snprintf(f->fake.path, sizeof f->fake.path, "%s/s", f->fake.dir);
+  strcpy(f->url.unix_path, f->fake.path);
+  fake_listen(&f->fake);
+  *state = f;
+  return 0;
+}
+
+static void on_stopped(void *arg) {
+  ((fixture *)arg)->stopped++;
+}
+
+/* The loop must have nothing left: every handle and request of the link is gone. */
+static int teardown(void **state) {
+  fixture *f = *state;
+  if (f->link && f->stopped == 0) {
+    redis_link_stop(f->link, on_stopped, f);
+    RUN_UNTIL(f, f->stopped == 1);
+  }
+  redis_link_free(f->link);
+  fake_hang_up(&f->fake);
+  if (f->fake.listening) uv_close((uv_handle_t *)&f->fake.listener, NULL);
+  uv_close((uv_handle_t *)&f->beat, NULL);
+  RUN_UNTIL(f, f->fake.open == 0);
+  uv_run(&f->loop, UV_RUN_DEFAULT);
+  assert_int_equal(uv_loop_close(&f->loop), 0);
+  unlink(f->fake.path);
+  rmdir(f->fake.dir);
+  free(f);
+  return 0;
+}
+
+static au_status ask(fixture *f, answers *a, const char *word) {
+  const au_slice args[] = {slice_of(word)};
+  a->inside = true;
+  au_status status = redis_link_command(f->link, args, 1, on_reply, a);
+  a->inside = false;
+  return status;
+}
+
+static void be_ready(fixture *f) {
+  fixture_start(f, false, REDIS_COMMAND_TIMEOUT_MS, REDIS_IN_FLIGHT_MAX);
+  RUN_UNTIL(f, f->ready == 1);
+}
+
+/* ---- answers --------------------------------------------------------------- */
+
+static void answers_in_order(void **state) {
+  fixture *f = *state;
+  answers a[3] = {0};
+  be_ready(f);
+  assert_string_equal(redis_link_reason(f->link), "");
+  for (size_t i = 0; i < 3; i++) assert_int_equal(ask(f, &a[i], "X"), AU_OK);
+  RUN_UNTIL(f, f->fake.received == 3 * strlen("*1\r\n$1\r\nX\r\n"));
+  static const char reply[] = ":1\r\n:2\r\n-ERR three\r\n";
+  fake_says(&f->fake, reply, strlen(reply));
+  RUN_UNTIL(f, total(&a[2]) == 1);
+  assert_int_equal(a[0].integer, 1);
+  assert_int_equal(a[1].integer, 2);
+  assert_int_equal(a[2].error, 1);
+  assert_int_equal(redis_link_room(f->link), REDIS_IN_FLIGHT_MAX);
+}
+
+/* Any bytes may stand in an argument. */
+static void arguments_are_binary(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  be_ready(f);
+  const au_slice args[] = {slice_of("SET"), {"k\r\n\0%s", 6}, {"", 0}};
+  assert_int_equal(redis_link_command(f->link, args, 3, on_reply, a), AU_OK);
+  static const char want[] = "*3\r\n$3\r\nSET\r\n$6\r\nk\r\n\0%s\r\n$0\r\n\r\n";
+  RUN_UNTIL(f, f->fake.received == sizeof want - 1);
+  assert_memory_equal(f->fake.bytes, want, sizeof want - 1);
+}
+
+static void nothing_before_ready(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  fixture_start(f, false, REDIS_COMMAND_TIMEOUT_MS, REDIS_IN_FLIGHT_MAX);
+  assert_int_equal(ask(f, a, "X"), AU_ESTORE);
+  RUN_UNTIL(f, f->ready == 1);
+  assert_int_equal(total(a), 0);
+}
+
+static void a_limit_in_flight(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  fixture_start(f, false, REDIS_COMMAND_TIMEOUT_MS, 3);
+  RUN_UNTIL(f, f->ready == 1);
+  for (int i = 0; i < 3; i++) assert_int_equal(ask(f, a, "X"), AU_OK);
+  assert_int_equal(redis_link_room(f->link), 0);
+  assert_int_equal(ask(f, a, "X"), AU_EBUSY);
+  RUN_UNTIL(f, f->fake.received > 0);
+  fake_says(&f->fake, ":1\r\n", 4);
+  RUN_UNTIL(f, a->ok == 1);
+  assert_int_equal(ask(f, a, "X"), AU_OK);
+}
+
+static void a_command_too_large(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  be_ready(f);
+  char *large = malloc(REDIS_COMMAND_MAX_BYTES + 1);
+  memset(large, 'x', REDIS_COMMAND_MAX_BYTES + 1);
+  const au_slice args[] = {{large, REDIS_COMMAND_MAX_BYTES + 1}};
+  assert_int_equal(redis_link_command(f->link, args, 1, on_reply, a), AU_EINVAL);
+  free(large);
+}
+
+/* ---- broken answers ---------------------------------------------------------- */
+
+static const struct {
+  const char *name, *bytes;
+  unsigned answered; /* of two commands, before the link is dropped */
+} broken[] = {
+    {"no protocol at all", "HTTP/1.1 400 Bad Request\r\n\r\n", 0},
+    {"a NUL", "\n", 0},
+    {"a good answer, then none", ":1\r\n?what\r\n", 1},
+    {"a bulk of negative length", "$-7\r\n", 0},
+    {"a bulk without a number", "$x\r\n", 0},
+    {"a bulk longer than memory", "$9223372036854775807\r\nx\r\n$99999999999999999999\r\n", 0},
+    {"an array longer than memory", "*2147483647\r\n", 0},
+    {"an array beyond 64 bits", "*99999999999999999999\r\n", 0},
+    {"an array of negative length", "*-7\r\n", 0},
+    {"arrays within arrays",
+     "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n",
+     0},
+    {"an integer that is none", ":1x\r\n", 0},
+    {"a third answer to two commands", ":1\r\n:2\r\n:3\r\n", 2},
+    {"a status nobody asked for", ":1\r\n:2\r\n+OK\r\n", 2},
+    {"an error nobody asked for", ":1\r\n:2\r\n-ERR max number of clients reached\r\n", 2},
+    {"a message in a link that did not subscribe",
+     ":1\r\n:2\r\n*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$1\r\np\r\n", 2},
+};
+
+/* Each of them ends the connection, answers every command once, and is got over. */
+static void broken_answers(void **state) {
+  fixture *f = *state;
+  for (unsigned i = 0; i < sizeof broken / sizeof broken[0]; i++) {
+    answers *a = &f->answers;
+    memset(a, 0, sizeof *a);
+    fixture_start(f, false, SHORT_MS, REDIS_IN_FLIGHT_MAX);
+    RUN_UNTIL(f, f->ready == 2 * i + 1);
+    assert_int_equal(ask(f, a, "ONE"), AU_OK);
+    assert_int_equal(ask(f, a, "TWO"), AU_OK);
+    RUN_UNTIL(f, f->fake.received > 0);
+    fake_says(&f->fake, broken[i].bytes, strlen(broken[i].bytes));
+    RUN_UNTIL(f, !redis_link_is_ready(f->link));
+    if (total(a) != 2 || a->ok != broken[i].answered)
+      fail_msg("%s: %u answers, %u of them good", broken[i].name, total(a), a->ok);
+    RUN_UNTIL(f, f->ready == 2 * i + 2);
+    assert_int_equal(f->lost, i + 1);
+    redis_link_stop(f->link, on_stopped, f);
+    RUN_UNTIL(f, f->stopped == 1);
+    redis_link_free(f->link);
+    f->link = NULL;
+    f->stopped = 0;
+  }
+}
+
+/* An answer that never ends is cut off by its size, long before its deadline. */
+static void an_endless_answer(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  fixture_start(f, false, 60000, REDIS_IN_FLIGHT_MAX);
+  RUN_UNTIL(f, f->ready == 1);
+  assert_int_equal(ask(f, a, "X"), AU_OK);
+  RUN_UNTIL(f, f->fake.received > 0);
+  size_t size = 1024 * 1024;
+  char *part = malloc(size);
+  for (size_t i = 0; i + 4 <= size; i += 4) memcpy(part + i, ":1\r\n", 4);
+  static const char heads[] = "*1000000\r\n*1000000\r\n*1000000\r\n*1000000\r\n*1000000\r\n";
+  fake_says(&f->fake, heads, strlen(heads));
+  for (int i = 0; i < 32; i++) fake_says(&f->fake, part, size);
+  RUN_UNTIL(f, f->lost == 1);
+  assert_int_equal(a->lost, 1);
+  fake_hang_up(&f->fake);
+  RUN_UNTIL(f, f->fake.last == NULL || f->ready == 2);
+  free(part);
+}
+
+static void an_answer_in_pieces(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  be_ready(f);
+  assert_int_equal(ask(f, a, "X"), AU_OK);
+  RUN_UNTIL(f, f->fake.received > 0);
+  static const char reply[] = ":1234567\r\n";
+  for (size_t i = 0; i < strlen(reply); i++) {
+    assert_int_equal(total(a), 0);
+    fake_says(&f->fake, reply + i, 1);
+    for (int turn = 0; turn < 3; turn++) uv_run(&f->loop, UV_RUN_ONCE);
+  }
+  RUN_UNTIL(f, a->ok == 1);
+  assert_int_equal(a->integer, 1234567);
+}
+
+/* ---- losses ------------------------------------------------------------------- */
+
+static void hung_up_with_commands_in_flight(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  be_ready(f);
+  for (int i = 0; i < 100; i++) assert_int_equal(ask(f, a, "X"), AU_OK);
+  RUN_UNTIL(f, f->fake.received > 0);
+  fake_hang_up(&f->fake);
+  RUN_UNTIL(f, total(a) == 100);
+  assert_int_equal(a->lost, 100);
+  assert_int_equal(f->lost, 1);
+  assert_int_equal(ask(f, a, "X"), AU_ESTORE);
+  RUN_UNTIL(f, f->ready == 2);
+  assert_int_equal(total(a), 100);
+}
+
+static void cut_within_an_answer(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  be_ready(f);
+  assert_int_equal(ask(f, a, "X"), AU_OK);
+  RUN_UNTIL(f, f->fake.received > 0);
+  fake_says(&f->fake, "$10\r\nabc", 8);
+  uv_run(&f->loop, UV_RUN_ONCE);
+  fake_hang_up(&f->fake);
+  RUN_UNTIL(f, total(a) == 1);
+  assert_int_equal(a->lost, 1);
+}
+
+static void silence_drops_the_link(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  fixture_start(f, false, SHORT_MS, REDIS_IN_FLIGHT_MAX);
+  RUN_UNTIL(f, f->ready == 1);
+  uint64_t began = uv_hrtime();
+  for (int i = 0; i < 10; i++) assert_int_equal(ask(f, a, "X"), AU_OK);
+  RUN_UNTIL(f, total(a) == 10);
+  uint64_t took_ms = (uv_hrtime() - began) / 1000000;
+  assert_int_equal(a->timed_out, 10);
+  assert_in_range(took_ms, SHORT_MS - 20, SHORT_MS + 1000);
+  RUN_UNTIL(f, f->ready == 2);
+}
+
+/* The process slept while the answers came: they count, late as they are. */
+static void late_because_of_us(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  fixture_start(f, false, SHORT_MS, REDIS_IN_FLIGHT_MAX);
+  RUN_UNTIL(f, f->ready == 1);
+  enum { COMMANDS = 12000 }; /* whose answers do not fit into one read */
+  for (int i = 0; i < COMMANDS; i++) assert_int_equal(ask(f, a, "X"), AU_OK);
+  static char reply[4 * COMMANDS];
+  for (int i = 0; i < COMMANDS; i++) memcpy(reply + 4 * i, ":1\r\n", 4);
+  fake_says(&f->fake, reply, sizeof reply);
+  usleep(2 * SHORT_MS * 1000);
+  RUN_UNTIL(f, total(a) == COMMANDS);
+  assert_int_equal(a->ok, COMMANDS);
+}
+
+/* Answers that trickle in do not wear out the patience of those who wait behind. */
+static void slow_but_in_time(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  fixture_start(f, false, 400, REDIS_IN_FLIGHT_MAX);
+  RUN_UNTIL(f, f->ready == 1);
+  for (int i = 0; i < 8; i++) {
+    assert_int_equal(ask(f, a, "X"), AU_OK);
+    uint64_t until = uv_hrtime() + 100 * 1000000ull;
+    RUN_UNTIL(f, uv_hrtime() > until);
+    fake_says(&f->fake, ":1\r\n", 4);
+  }
+  RUN_UNTIL(f, a->ok == 8);
+  assert_int_equal(f->lost, 0);
+}
+
+/* Refused, silent and refusing servers are tried again and again. */
+static void it_goes_on_trying(void **state) {
+  fixture *f = *state;
+  uv_close((uv_handle_t *)&f->fake.listener, NULL);
+  f->fake.listening = false;
+  uv_run(&f->loop, UV_RUN_ONCE);
+  unlink(f->fake.path);
+  fixture_start(f, false, SHORT_MS, REDIS_IN_FLIGHT_MAX);
+  RUN_UNTIL(f, strstr(redis_link_reason(f->link), "cannot be reached"));
+
+  f->fake.greeting = "-ERR operation not permitted\r\n-NOAUTH Authentication required.\r\n";
+  fake_listen(&f->fake);
+  RUN_UNTIL(f, strstr(redis_link_reason(f->link), "wants a password"));
+
+  f->fake.greeting = "+OK\r\n-LOADING Redis is loading the dataset in memory\r\n";
+  RUN_UNTIL(f, strstr(redis_link_reason(f->link), "loading"));
+
+  f->fake.greeting = "+OK\r\n";
+  RUN_UNTIL(f, strstr(redis_link_reason(f->link), "in time"));
+
+  f->fake.greeting = "+OK\r\n+PONG\r\n";
+  RUN_UNTIL(f, f->ready == 1);
+  assert_int_equal(f->lost, 0);
+}
+
+static void a_name_that_is_unknown(void **state) {
+  fixture *f = *state;
+  f->url = (redis_url){.host = "no.such.host.invalid", .port = 1};
+  fixture_start(f, false, SHORT_MS, REDIS_IN_FLIGHT_MAX);
+  RUN_UNTIL(f, strstr(redis_link_reason(f->link), "cannot be reached"));
+}
+
+static void stopped_while_looking_up(void **state) {
+  fixture *f = *state;
+  f->url = (redis_url){.host = "no.such.host.invalid", .port = 1};
+  fixture_start(f, false, SHORT_MS, REDIS_IN_FLIGHT_MAX);
+  uv_run(&f->loop, UV_RUN_NOWAIT);
+}
+
+/* ---- pub/sub -------------------------------------------------------------------- */
+
+static void messages_between_answers(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  fixture_start(f, true, REDIS_COMMAND_TIMEOUT_MS, REDIS_IN_FLIGHT_MAX);
+  RUN_UNTIL(f, f->ready == 1);
+  const au_slice args[] = {slice_of("SUBSCRIBE"), slice_of("c")};
+  assert_int_equal(redis_link_command(f->link, args, 2, on_reply, a), AU_OK);
+  assert_int_equal(ask(f, a, "PING"), AU_OK);
+  static const char reply[] = "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n"
+                              "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$5\r\nhello\r\n"
+                              "*2\r\n$4\r\npong\r\n$0\r\n\r\n";
+  fake_says(&f->fake, reply, strlen(reply));
+  RUN_UNTIL(f, a->ok == 2);
+  assert_int_equal(f->messages, 1);
+  assert_string_equal(f->message, "c=hello");
+}
+
+/* What hiredis's own pub/sub would assert on. */
+static void odd_messages(void **state) {
+  fixture *f = *state;
+  static const char *const odd[] = {
+      "*3\r\n$7\r\nmessage\r\n:1\r\n*0\r\n", /* a message all the same: of nothing */
+      "*1\r\n$7\r\nmessage\r\n",
+      "*0\r\n",
+      "*3\r\n:1\r\n:2\r\n:3\r\n",
+      "*-1\r\n",
+      "+message\r\n",
+  };
+  fixture_start(f, true, REDIS_COMMAND_TIMEOUT_MS, REDIS_IN_FLIGHT_MAX);
+  for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+    RUN_UNTIL(f, redis_link_is_ready(f->link));
+    fake_says(&f->fake, odd[i], strlen(odd[i]));
+    if (i == 0)
+      RUN_UNTIL(f, f->messages == 1);
+    else
+      RUN_UNTIL(f, f->lost == i);
+  }
+}
+
+/* ---- stops ----------------------------------------------------------------------- */
+
+static void stopped_with_commands_in_flight(void **state) {
+  fixture *f = *state;
+  answers *a = &f->answers;
+  be_ready(f);
+  for (int i = 0; i < 50; i++) assert_int_equal(ask(f, a, "X"), AU_OK);
+  redis_link_stop(f->link, on_stopped, f);
+  assert_int_equal(total(a), 0);
+  assert_int_equal(ask(f, a, "X"), AU_ECANCELED);
+  RUN_UNTIL(f, f->stopped == 1);
+  assert_int_equal(a->canceled, 50);
+  assert_int_equal(total(a), 50);
+  assert_int_equal(f->lost, 0);
+}
+
+typedef struct stopper {
+  fixture *f;
+  unsigned calls;
+} stopper;
+
+static void on_reply_stop(au_status status, const redisReply *reply, void *arg) {
+  stopper *s = arg;
+  (void)status;
+  (void)reply;
+  if (s->calls++ == 0) redis_link_stop(s->f->link, on_stopped, s->f);
+}
+
+/* From inside a callback, be it of an answer or of a loss. */
+static void stopped_by_an_answer(void **state) {
+  fixture *f = *state;
+  stopper s = {.f = f};
+  be_ready(f);
+  const au_slice args[] = {slice_of("X")};
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(redis_link_command(f->link, args, 1, on_reply_stop, &s), AU_OK);
+  RUN_UNTIL(f, f->fake.received > 0);
+  fake_says(&f->fake, ":1\r\n:1\r\n", 8);
+  RUN_UNTIL(f, f->stopped == 1);
+  assert_int_equal(s.calls, 3);
+}
+
+static void stopped_by_a_loss(void **state) {
+  fixture *f = *state;
+  stopper s = {.f = f};
+  be_ready(f);
+  const au_slice args[] = {slice_of("X")};
+  for (int i = 0; i < 3; i++)
+    assert_int_equal(redis_link_command(f->link, args, 1, on_reply_stop, &s), AU_OK);
+  RUN_UNTIL(f, f->fake.received > 0);
+  fake_hang_up(&f->fake);
+  RUN_UNTIL(f, f->stopped == 1);
+  assert_int_equal(s.calls, 3);
+  assert_int_equal(f->lost, 0);
+}
+
+static void stopped_at_once(void **state) {
+  fixture *f = *state;
+  fixture_start(f, false, SHORT_MS, REDIS_IN_FLIGHT_MAX);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  log_configure(AU_LOG_ERROR, AU_LOG_TEXT); /* losses are the subject here */
+  const struct CMUnitTest tests[] = {
+      CASE(answers_in_order),
+      CASE(arguments_are_binary),
+      CASE(nothing_before_ready),
+      CASE(a_limit_in_flight),
+      CASE(a_command_too_large),
+      CASE(broken_answers),
+      CASE(an_endless_answer),
+      CASE(an_answer_in_pieces),
+      CASE(hung_up_with_commands_in_flight),
+      CASE(cut_within_an_answer),
+      CASE(silence_drops_the_link),
+      CASE(late_because_of_us),
+      CASE(slow_but_in_time),
+      CASE(it_goes_on_trying),
+      CASE(a_name_that_is_unknown),
+      CASE(stopped_while_looking_up),
+      CASE(messages_between_answers),
+      CASE(odd_messages),
+      CASE(stopped_with_commands_in_flight),
+      CASE(stopped_by_an_answer),
+      CASE(stopped_by_a_loss),
+      CASE(stopped_at_once),
+  };
+  return cmocka_run_group_tests_name("redis_link", tests, NULL, NULL);
+}
