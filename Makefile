@@ -16,10 +16,10 @@ OBJ     := $(OUT)/obj
 # One line each in docs/dependencies.md says why.
 DEB_BUILD := build-essential pkg-config libuv1-dev libhiredis-dev libwebsockets-dev \
              libwebsockets-evlib-uv libcjson-dev
-DEB_TEST  := libcmocka-dev redis-server
+DEB_TEST  := libcmocka-dev redis-server curl iproute2
 DEB_LINT  := clang-format clang-tidy
 # llhttp is a library in Debian 13 and C source in Debian 12.
-DEB_LLHTTP = $(shell apt-cache show libllhttp-dev >/dev/null 2>&1 && echo libllhttp-dev || echo node-llhttp)
+DEB_LLHTTP := $(shell grep -qs 'VERSION_CODENAME=bookworm' /etc/os-release && echo node-llhttp || echo libllhttp-dev)
 
 # $(call apt_install,packages): installs what is missing, and says so.
 define apt_install
@@ -43,7 +43,7 @@ LIB      := $(OUT)/libactive_users.a
 DAEMON   := $(OUT)/active-users
 
 PKGS := libuv hiredis libwebsockets libcjson
-ifeq ($(shell pkg-config --exists libllhttp && echo yes),yes)
+ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
   PKGS += libllhttp
 else
   LLHTTP_DIR := /usr/share/llhttp
@@ -145,7 +145,7 @@ $(OUT)/unit/%: tests/unit/%.c $(OBJ)/src/server/options.o $(LIB)
 
 integration: all $(OUT)/embed ## run the integration tests against the built daemon
 	@AU_DAEMON=$(abspath $(DAEMON)) AU_EMBED=$(abspath $(OUT)/embed) \
-	  node --test --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/integration/*.test.mjs))
+	  node --test --test-concurrency=4 --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/integration/*.test.mjs))
 
 # An embedder's program: the public headers and the library, nothing else.
 $(OUT)/embed: tests/integration/embed.c $(LIB)

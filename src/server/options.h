@@ -14,7 +14,7 @@ typedef enum options_action {
   OPTIONS_HELP,
   OPTIONS_VERSION,
   OPTIONS_PRINT_CONFIG,
-  OPTIONS_PRINT_MARKDOWN, /* the tables of docs/configuration.md */
+  OPTIONS_PRINT_MARKDOWN, /* docs/configuration.md, the whole page */
 } options_action;
 
 enum { OPTIONS_ERROR_SIZE = 512 };
@@ -28,8 +28,8 @@ typedef const char *(*options_env_fn)(const char *name);
  * error  one line for a person when the status is not AU_OK; never a secret.
  *
  * Returns AU_OK, AU_EINVAL or AU_ENOMEM. */
-AU_MUST_CHECK au_status options_load(int argc, char *const *argv, options_env_fn env,
-                                     options **out, char error[OPTIONS_ERROR_SIZE]);
+AU_MUST_CHECK au_status options_load(int argc, char *const *argv, options_env_fn env, options **out,
+                                     char error[OPTIONS_ERROR_SIZE]);
 void options_free(options *opts);
 
 options_action options_what(const options *opts);

@@ -114,7 +114,7 @@ static uint32_t connection_limit(const au_config *config) {
   struct rlimit files = {.rlim_cur = 1024};
   (void)getrlimit(RLIMIT_NOFILE, &files);
   uint64_t limit = files.rlim_cur > UINT32_MAX ? UINT32_MAX : files.rlim_cur;
-  uint64_t most = limit > 2 * SPARE_DESCRIPTORS ? limit - SPARE_DESCRIPTORS : limit / 2;
+  uint64_t most = limit / 2 > SPARE_DESCRIPTORS ? limit - SPARE_DESCRIPTORS : limit / 2;
   uint64_t wanted = config->max_connections ? config->max_connections : limit / 10 * 9;
   if (wanted > most && config->max_connections)
     log_warn("server", "max-connections is cut to what the descriptor limit allows",

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 
 import {
   aBeat,
+  FREE_AT_ONCE,
   HEALTH,
   httpText,
   presenceText,
@@ -162,7 +163,7 @@ suite('limits of connections', async (test) => {
   });
 
   test('a client that does not read is not read from, and gets all of its answers in the end', async (t) => {
-    const daemon = await startDaemon(t);
+    const daemon = await startDaemon(t, {}, FREE_AT_ONCE);
     const total = 8000;
     const connection = await daemon.connect(t);
     connection.socket.pause();

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 
 import {
   aBeat,
+  FREE_AT_ONCE,
   frameBytes,
   freshId,
   handshakeText,
@@ -88,6 +89,53 @@ for (const store of STORES) {
 suite(
   'deadlines of sockets',
   async (test) => {
+    // These wait longest, so they begin first.
+    test('a peer that does not answer our close is dropped all the same', async (t) => {
+      const daemon = await startDaemon(t);
+      const mutes = [];
+      for (const port of PORTS) {
+        const mute = await RawSocket.open(t, daemon[port]);
+        mute.send(OPCODE.binary, 'x');
+        assert.equal(await mute.closeCode(), 1003);
+        mutes.push(mute);
+      }
+      await Promise.all(mutes.map((mute) => mute.connection.end()));
+      await waitFor(
+        'no sockets',
+        async () => (await daemon.samples()).get('au_websocket_sockets') === 0,
+      );
+    });
+
+    test('a reader that is too slow is closed, and the others get their updates', async (t) => {
+      const daemon = await startDaemon(t, { 'ema-interval': 50 }, FREE_AT_ONCE);
+      const who = aBeat();
+      const slow = await RawSocket.open(t, daemon.wsPort);
+      slow.sendJson({ type: 'auth', ...who });
+      await slow.next('hello');
+      const good = await Socket.join(t, daemon.wsPort, who);
+      slow.connection.socket.pause();
+      const ask = frameBytes(OPCODE.text, `{"type":"ping","timestamp":${2 ** 53 - 1}}`);
+      const many = Buffer.concat(Array(20_000).fill(ask));
+      const residentBefore = daemon.residentKb();
+      // A peer that asks and never listens fills the buffers of both kernels, then the daemon's.
+      await waitFor(
+        'the daemon to give it up',
+        async () => {
+          slow.connection.send(many);
+          const samples = await daemon.samples();
+          return (
+            samples.get('au_websocket_slow_readers_total') === 1 ||
+            samples.get('au_websocket_sockets') === 1
+          );
+        },
+        { everyMs: 100, timeoutMs: 45_000 },
+      );
+      assert.ok(daemon.residentKb() - residentBefore < 20_000, 'its queue was bounded');
+      const seen = good.updates.length;
+      await waitFor('further updates of the good one', () => good.updates.length > seen + 3);
+      assert.equal(good.closed, null);
+    });
+
     test('no auth in time closes it with 1008; a ping is no auth', async (t) => {
       const daemon = await startDaemon(t, { 'ws-auth-timeout': 300 });
       for (const port of PORTS) {
@@ -128,7 +176,7 @@ suite(
     for (const store of STORES) {
       test(`a ping renews the session on ${store}`, async (t) => {
         const daemon = await startOn(store, t, { 'presence-ttl': 1, 'ema-interval': 100 });
-        for (const port of PORTS) {
+        const renew = async (port) => {
           const customerId = freshId();
           await daemon.must('join', aBeat({ customerId }));
           const socket = await Socket.join(t, daemon[port], aBeat({ customerId }));
@@ -141,13 +189,10 @@ suite(
             },
             { everyMs: 200 },
           );
-          assert.equal(
-            await daemon.count(customerId),
-            1,
-            'the pinging one lives, the silent one does not',
-          );
+          assert.equal(await daemon.count(customerId), 1, 'the silent one is gone');
           await daemon.waitCount(customerId, 0);
-        }
+        };
+        await Promise.all(PORTS.map(renew));
       });
 
       test(`the session of a socket that vanished ends after the grace, unless its tab has another here, on ${store}`, async (t) => {
@@ -241,49 +286,6 @@ suite(
         await polite.next('pong');
       });
     }
-
-    test('a peer that does not answer our close is dropped all the same', async (t) => {
-      const daemon = await startDaemon(t);
-      for (const port of PORTS) {
-        const mute = await RawSocket.open(t, daemon[port]);
-        mute.send(OPCODE.binary, 'x');
-        assert.equal(await mute.closeCode(), 1003);
-        await mute.connection.end();
-      }
-      await waitFor(
-        'no sockets',
-        async () => (await daemon.samples()).get('au_websocket_sockets') === 0,
-      );
-    });
-
-    test('a reader that is too slow is closed, and the others get their updates', async (t) => {
-      const daemon = await startDaemon(t, { 'ema-interval': 50 });
-      const who = aBeat();
-      const slow = await RawSocket.open(t, daemon.wsPort);
-      slow.sendJson({ type: 'auth', ...who });
-      await slow.next('hello');
-      const good = await Socket.join(t, daemon.wsPort, who);
-      slow.connection.socket.pause();
-      const residentBefore = daemon.residentKb();
-      // A peer that asks and never listens fills the buffers of both kernels, then the daemon's.
-      await waitFor(
-        'the daemon to give it up',
-        async () => {
-          const ask = frameBytes(OPCODE.text, `{"type":"ping","timestamp":${2 ** 53 - 1}}`);
-          slow.connection.send(Buffer.concat(Array(20_000).fill(ask)));
-          const samples = await daemon.samples();
-          return (
-            samples.get('au_websocket_slow_readers_total') === 1 ||
-            samples.get('au_websocket_sockets') === 1
-          );
-        },
-        { everyMs: 100, timeoutMs: 45_000 },
-      );
-      assert.ok(daemon.residentKb() - residentBefore < 20_000, 'its queue was bounded');
-      const seen = good.updates.length;
-      await waitFor('further updates of the good one', () => good.updates.length > seen + 3);
-      assert.equal(good.closed, null);
-    });
   },
   { concurrency: 5 },
 );

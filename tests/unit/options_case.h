@@ -107,8 +107,8 @@ static inline au_status load(const char *args, const char *env, options **out, c
 
 /* What a printer of options.c writes; freed by the caller. */
 static inline char *printed(void (*print)(FILE *), const options *opts) {
-  char *text = NULL;
-  size_t len = 0;
+  static char *text; /* gcc 12 takes what open_memstream puts here for a local's address */
+  static size_t len;
   FILE *to = open_memstream(&text, &len);
   assert_non_null(to);
   if (opts)

@@ -137,14 +137,14 @@ typedef struct bench {
   char metrics_id[AU_ID_MAX + 1];
 } bench;
 
-#define RUN_UNTIL(b, condition)                                                                    \
-  do {                                                                                             \
-    uint64_t begin_ = uv_hrtime();                                                                 \
-    while (!(condition)) {                                                                         \
-      uv_run(&(b)->loop, UV_RUN_ONCE);                                                             \
-      if (uv_hrtime() - begin_ > FIXTURE_PATIENCE_MS * 1000000ull)                                 \
-        fail_msg("never: %s", #condition);                                                         \
-    }                                                                                              \
+#define RUN_UNTIL(b, condition)                                    \
+  do {                                                             \
+    uint64_t begin_ = uv_hrtime();                                 \
+    while (!(condition)) {                                         \
+      uv_run(&(b)->loop, UV_RUN_ONCE);                             \
+      if (uv_hrtime() - begin_ > FIXTURE_PATIENCE_MS * 1000000ull) \
+        fail_msg("never: %s", #condition);                         \
+    }                                                              \
   } while (0)
 
 static inline void bench_run_ms(bench *b, uint64_t ms) {
@@ -256,16 +256,16 @@ static inline void on_listed(au_status status, const au_slice *ids, size_t n, vo
 
 /* Calls a function of the store and waits for its one answer; the status at once when it
  * refuses. */
-#define DO(b, o, call)                                                                             \
-  do {                                                                                             \
-    memset((o), 0, sizeof *(o));                                                                   \
-    (o)->inside = true;                                                                            \
-    au_status begun_ = (call);                                                                     \
-    (o)->inside = false;                                                                           \
-    if (begun_ != AU_OK)                                                                           \
-      (o)->status = begun_;                                                                        \
-    else                                                                                           \
-      RUN_UNTIL((b), (o)->calls > 0);                                                              \
+#define DO(b, o, call)                \
+  do {                                \
+    memset((o), 0, sizeof *(o));      \
+    (o)->inside = true;               \
+    au_status begun_ = (call);        \
+    (o)->inside = false;              \
+    if (begun_ != AU_OK)              \
+      (o)->status = begun_;           \
+    else                              \
+      RUN_UNTIL((b), (o)->calls > 0); \
   } while (0)
 
 static inline au_beat beat_of(const char *customer, const char *session, const char *tab) {

@@ -38,7 +38,7 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 static void expect_line(const char *args, const char *env, size_t row, const char *value,
                         const char *from) {
   options *opts;
-  char error[OPTIONS_ERROR_SIZE], line[256], want[256];
+  char error[OPTIONS_ERROR_SIZE], line[512], want[512];
   if (load(args, env, &opts, error) != AU_OK) fail_msg("%s: %s", rows[row].flag, error);
   print_line(opts, rows[row].flag, line, sizeof line);
   snprintf(want, sizeof want, "%s  # %s", value, from);

@@ -3,13 +3,11 @@
  * does. Must not know who asks, nor what a count is used for. */
 #include "memory.h"
 
-#include "../utils/buffer.h"
 #include "changed_set.h"
 #include "memory_ring.h"
 #include "presence_table.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* Answers, and also events, in one turn of the loop. */
 enum { MEMORY_TURN_MAX = 256 };

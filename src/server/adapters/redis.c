@@ -140,7 +140,8 @@ static void on_time(au_status status, const redisReply *reply, void *arg) {
   if (seconds < 0 || micros < 0) return;
   int64_t redis_ms = seconds * 1000 + micros / 1000;
   int64_t now_ms = redis_store_mono_ms(s);
-  int64_t least = redis_ms - now_ms, most = redis_ms + 1 - s->clock_asked_ms;
+  /* Each of the three was cut to whole milliseconds. */
+  int64_t least = redis_ms - (now_ms + 1), most = redis_ms + 1 - s->clock_asked_ms;
   if (!s->clock_known || s->clock_ahead_ms < least || s->clock_ahead_ms > most)
     s->clock_ahead_ms = least;
   s->clock_known = true;
@@ -190,6 +191,7 @@ static void on_ready(void *arg) {
   if (s->was_ready) s->counters->store_reconnects++;
   s->was_ready = true;
   ask_time(s);
+  arm_clock(s);
 }
 
 /* The next Redis may be another one, with another clock. */
@@ -265,6 +267,7 @@ static void redis_free(au_store *store) {
   redis_watch_free(s->watch);
   redis_reconcile_free(s->reconcile);
   presence_table_free(s->table);
+  redis_newcomers_free(s->newcomers);
   changed_set_free(s->changed);
   buffer_free(&s->value);
   explicit_bzero(&s->url, sizeof s->url);
@@ -317,6 +320,7 @@ static au_status create_parts(redis_store *s, map_seed seed) {
   if (status == AU_OK) status = redis_watch_create(&watch, &s->watch);
   if (status == AU_OK) status = redis_reconcile_create(s, &s->reconcile);
   if (status == AU_OK) status = presence_table_create(&table, &s->table);
+  if (status == AU_OK) status = redis_newcomers_create(seed, &s->newcomers);
   if (status == AU_OK) status = changed_set_create(seed, s->config->max_customers, &s->changed);
   return status;
 }

@@ -58,6 +58,12 @@ static int64_t now_ms(const redis_link *l) {
   return (int64_t)uv_now(l->config.loop);
 }
 
+/* For the log: a host without its port, or a socket; never the login. */
+static const char *address(const redis_link *l) {
+  const redis_url *url = l->config.url;
+  return url->unix_path[0] != '\0' ? url->unix_path : url->host;
+}
+
 /* splitmix64: spreads the daemons that lost the same Redis, nothing more. */
 static uint64_t next_random(redis_link *l) {
   uint64_t z = (l->random += 0x9e3779b97f4a7c15u);
@@ -154,8 +160,8 @@ static void lose(redis_link *l, au_status status, const char *reason, const char
   l->state = LINK_DOWN;
   l->reason = reason;
   if (l->told != reason)
-    log_warn("redis", "no link", LOG_STR("link", l->config.name), LOG_STR("reason", reason),
-             LOG_STR("detail", detail));
+    log_warn("redis", "no link", LOG_STR("link", l->config.name), LOG_STR("to", address(l)),
+             LOG_STR("reason", reason), LOG_STR("detail", detail));
   l->told = reason;
   uv_timer_stop(&l->patience);
   if (was_ready && now_ms(l) - l->ready_at_ms >= REDIS_LASTING_MS) l->failures = 0;
@@ -226,7 +232,7 @@ static void on_greeted(au_status status, const redisReply *reply, void *arg) {
   l->ready_at_ms = now_ms(l);
   l->reason = "";
   l->told = NULL;
-  log_info("redis", "link ready", LOG_STR("link", l->config.name));
+  log_info("redis", "link ready", LOG_STR("link", l->config.name), LOG_STR("to", address(l)));
   l->config.ready(l->config.arg);
 }
 

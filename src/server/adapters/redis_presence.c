@@ -15,9 +15,10 @@ typedef struct touch {
   au_done_fn cb;
   void *arg;
   wire_beat who;
-  bool expects_session, expects_customer; /* counted in the store until the end */
-  bool listed;                            /* the customer is among au:customers now */
-  bool added;                             /* to the index, which did not know the session */
+  bool is_new; /* to the table: counted among the newcomers until the end */
+  redis_newcomer *customer;
+  bool listed; /* the customer is among au:customers now */
+  bool added;  /* to the index, which did not know the session */
 } touch;
 
 /* Appends a slice to the bytes of a beat and points to the copy; false when too long. */
@@ -53,27 +54,28 @@ static bool table_find(redis_store *s, const au_beat *beat, au_beat *out) {
 
 /* ---- touch ---------------------------------------------------------------- */
 
-/* Whether the table will have room when Redis has answered; it is not asked after Redis
- * was told. Counts the touch among those that are expected. */
-static bool reserve(redis_store *s, touch *t) {
-  if (presence_table_sessions(s->table) + s->expected_sessions >= s->config->max_sessions)
-    return false;
+/* Whether the table will have room when Redis has answered: it is not asked after Redis was
+ * told. */
+static au_status reserve(redis_store *s, touch *t) {
+  if (presence_table_sessions(s->table) + redis_newcomers_sessions(s->newcomers) >=
+      s->config->max_sessions)
+    return AU_EFULL;
   au_sample customer;
   presence_table_sample(s->table, t->who.beat.customer_id, redis_store_mono_ms(s), &customer);
-  bool new_customer = customer.count == 0;
-  if (new_customer &&
-      presence_table_customers(s->table) + s->expected_customers >= s->config->max_customers)
-    return false;
-  t->expects_session = true;
-  t->expects_customer = new_customer;
-  s->expected_sessions++;
-  if (new_customer) s->expected_customers++;
-  return true;
+  au_status status = AU_OK;
+  if (customer.count > 0) {
+    redis_newcomers_add(s->newcomers);
+  } else {
+    uint32_t used = presence_table_customers(s->table), max = s->config->max_customers;
+    status = redis_newcomers_add_customer(s->newcomers, t->who.beat.customer_id,
+                                          used < max ? max - used : 0, &t->customer);
+  }
+  t->is_new = status == AU_OK;
+  return status;
 }
 
 static void unreserve(redis_store *s, const touch *t) {
-  if (t->expects_session) s->expected_sessions--;
-  if (t->expects_customer) s->expected_customers--;
+  if (t->is_new) redis_newcomers_remove(s->newcomers, t->customer);
 }
 
 /* The table takes the session over as Redis has it. The index may have gained a member
@@ -152,7 +154,7 @@ static void send_session(touch *t) {
                           redis_number_text(&deadline, now_ms + ttl_s * 1000), beat->session_id};
   redis_op_send(&t->op, set, 5, on_stored, t);
   redis_op_send(&t->op, add, 4, on_indexed, t);
-  if (t->expects_session) list_customer(t);
+  if (t->is_new) list_customer(t);
 }
 
 /* The profile of a session that another daemon has joined, or this one before it was
@@ -201,8 +203,8 @@ au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, 
   bool keeps = is_known && kind == AU_TOUCH_BEAT;
   if (!keep_beat(&t->who, beat, keeps ? &known : beat))
     status = AU_EINVAL;
-  else if (!is_known && !reserve(s, t))
-    status = AU_EFULL;
+  else if (!is_known)
+    status = reserve(s, t);
   if (status == AU_OK) {
     if (kind == AU_TOUCH_BEAT && !is_known)
       ask_profile(t);

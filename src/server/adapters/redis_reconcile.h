@@ -9,10 +9,11 @@
 #include <active_users/types.h>
 
 enum {
-  REDIS_SCAN_COUNT = 250,       /* keys looked at in one step: well under 1 ms of Redis */
-  REDIS_SCAN_GROUP = 25,        /* customers whose indexes are read in one step */
-  REDIS_SCAN_FAST_KEYS = 12000, /* of each half of a round, without a pause: 10,000 keys
-                                   and some of our own */
+  REDIS_SCAN_COUNT = 250, /* keys looked at in one step: well under 1 ms of Redis */
+  REDIS_SCAN_GROUP = 25,  /* customers whose indexes are read in one step */
+  /* Of each half of a round, without a pause: 10,000 sessions of as many customers are
+   * 30,000 keys of ours. */
+  REDIS_SCAN_FAST_KEYS = 30000,
   REDIS_SCAN_PAUSE_MS = 25,     /* between later steps: 10,000 keys a second at most */
   REDIS_SCAN_WAIT_MS = 1000,    /* for which a tick waits for the part without a pause */
   REDIS_SCAN_BATCH_MAX = 50000, /* members kept of one step, unless one answer has more */

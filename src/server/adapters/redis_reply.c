@@ -4,6 +4,7 @@
 
 #include "../utils/buffer.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,14 +38,23 @@ au_slice redis_reply_text(const redisReply *reply) {
   return (au_slice){reply->str, reply->len};
 }
 
+/* strtod also takes blanks, hexadecimals and words, and wants the decimal point of the
+ * locale, which an embedder may have set. */
 bool redis_reply_number(const redisReply *reply, double *out) {
-  char text[64];
+  char text[80];
+  size_t len = 0;
+  const char *point = localeconv()->decimal_point;
+  size_t point_len = strlen(point);
   au_slice s = redis_reply_text(reply);
-  if (s.len == 0 || s.len >= sizeof text) return false;
-  memcpy(text, s.ptr, s.len);
-  text[s.len] = '\0';
-  /* strtod also takes blanks, hexadecimals and words. */
-  if (strspn(text, "0123456789.eE+-") != s.len) return false;
+  if (s.len == 0) return false;
+  for (size_t i = 0; i < s.len; i++) {
+    if (s.ptr[i] == '\0' || !strchr("0123456789.eE+-", s.ptr[i])) return false;
+    size_t n = s.ptr[i] == '.' ? point_len : 1;
+    if (len + n >= sizeof text) return false;
+    memcpy(text + len, s.ptr[i] == '.' ? point : &s.ptr[i], n);
+    len += n;
+  }
+  text[len] = '\0';
   char *end;
   double number = strtod(text, &end);
   if (*end != '\0' || !isfinite(number) || number < 0) return false;

@@ -3,6 +3,7 @@
 #include "redis_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,6 +209,7 @@ static void adopt(redis_socket *s, redisContext *context) {
     return;
   }
   limit_arrays(s);
+  (void)fcntl(context->fd, F_SETFD, FD_CLOEXEC); /* an embedder may start programs */
   int status = uv_poll_init(s->turn.loop, &s->poll, context->fd);
   if (status != 0) {
     fail_soon(s, uv_strerror(status));

@@ -13,6 +13,7 @@
 #include "redis.h"
 #include "redis_keys.h"
 #include "redis_link.h"
+#include "redis_newcomers.h"
 #include "redis_reconcile.h"
 #include "redis_reply.h"
 #include "redis_watch.h"
@@ -37,9 +38,10 @@ typedef struct redis_store {
   redis_link *link;
   redis_watch *watch;
   redis_reconcile *reconcile;
-  presence_table *table; /* sessions that this daemon has acknowledged */
-  changed_set *changed;  /* customers to tell of, from the loop */
-  buffer value;          /* JSON or a number that is about to be sent */
+  presence_table *table;      /* sessions that this daemon has acknowledged */
+  redis_newcomers *newcomers; /* to the table */
+  changed_set *changed;       /* customers to tell of, from the loop */
+  buffer value;               /* JSON or a number that is about to be sent */
 
   bool clock_known;       /* on the link that is up */
   int64_t clock_ahead_ms; /* Redis's clock minus our monotonic one, never too large */
@@ -49,9 +51,7 @@ typedef struct redis_store {
   int64_t refused_at_ms;    /* the last refusal, monotonic */
   uint32_t refusals_logged; /* a bit for each kind, since it was well */
 
-  uint32_t operations;         /* begun and not ended */
-  uint32_t expected_sessions;  /* touches in flight that will add one to the table */
-  uint32_t expected_customers; /* the same for customers */
+  uint32_t operations; /* begun and not ended */
 
   uv_timer_t clock_timer, expiry;
   uv_idle_t tell;

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A ring; an entry is in one of two at any time, or in none while it is being asked for. */
+/* An entry is in one of three rings at any time, or in none while it is being asked for. */
 typedef struct ring {
   struct ring *prev, *next;
 } ring;
@@ -36,8 +36,9 @@ struct redis_watch {
   uint64_t link_number; /* counts links, so that the loss of one unsubscribes all at once */
   ring todo;            /* wanted and not subscribed, or the other way round */
   ring settled;         /* nothing to do until somebody wants something else, or the link is lost */
+  ring refused;         /* asked for again with the next probe or link */
   uint32_t asking;
-  bool refused; /* a refusal was logged and nothing was confirmed since */
+  bool complained; /* a refusal was logged, and nothing was confirmed since */
   uv_timer_t probe;
   unsigned open_parts;
   void (*stopped)(void *arg);
@@ -145,16 +146,16 @@ static void on_answer(au_status status, const redisReply *reply, void *arg) {
   }
   if (confirms(reply, e->asked_for)) {
     e->heard_on = e->asked_for ? w->link_number : 0;
-    w->refused = false;
+    w->complained = false;
     place(w, e);
   } else {
-    if (!w->refused)
+    if (!w->complained)
       log_warn("redis", "subscription refused",
                LOG_STR("reason", redis_reply_refusal(reply).reason));
-    w->refused = true;
+    w->complained = true;
     e->heard_on = 0;
     if (e->wanted)
-      ring_append(&w->settled, &e->place); /* asked for again with the next link */
+      ring_append(&w->refused, &e->place);
     else
       place(w, e);
   }
@@ -216,6 +217,7 @@ static void on_lost(void *arg) {
   redis_watch *w = arg;
   w->link_number++;
   ring_splice(&w->settled, &w->todo);
+  ring_splice(&w->refused, &w->todo);
 }
 
 /* Anybody who may publish there can write there: what is not a message of this customer
@@ -247,8 +249,11 @@ static void on_pong(au_status status, const redisReply *reply, void *arg) {
 static void on_probe(uv_timer_t *timer) {
   redis_watch *w = timer->data;
   const au_slice args[] = {slice_of("PING")};
-  if (redis_link_is_ready(w->link) && redis_link_command(w->link, args, 1, on_pong, w) != AU_OK)
+  if (!redis_link_is_ready(w->link)) return;
+  if (redis_link_command(w->link, args, 1, on_pong, w) != AU_OK)
     log_debug("redis", "probe not sent", LOG_NONE);
+  ring_splice(&w->refused, &w->todo);
+  pump(w);
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -260,6 +265,7 @@ au_status redis_watch_create(const redis_watch_config *config, redis_watch **out
   w->link_number = 1;
   ring_init(&w->todo);
   ring_init(&w->settled);
+  ring_init(&w->refused);
   const redis_link_config link = {
       .loop = config->loop,
       .url = config->url,

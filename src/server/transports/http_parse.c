@@ -259,13 +259,9 @@ size_t http_parse(http_conn *conn, const char *bytes, size_t len) {
     read_target(&conn->request, bytes, head_len);
   }
 
-  size_t step_len = head_len > 0 ? head_len : len;
-  llhttp_errno_t err = llhttp_execute(&conn->parser, bytes, step_len);
-  used = step_len;
-  if (err == HPE_OK && head_len > 0 && len > head_len) { /* the body, in the same bytes */
+  llhttp_errno_t err = llhttp_execute(&conn->parser, bytes, head_len > 0 ? head_len : len);
+  if (err == HPE_OK && head_len > 0 && len > head_len) /* the body, in the same bytes */
     err = llhttp_execute(&conn->parser, bytes + head_len, len - head_len);
-    used = len;
-  }
   if (err == HPE_PAUSED) {
     used = (size_t)(llhttp_get_error_pos(&conn->parser) - bytes);
     http_conn_dispatch(conn, (au_slice){bytes + used, len - used});

@@ -28,7 +28,7 @@ au_status origins_parse(const char *text, origins **out) {
   origins *list = calloc(1, sizeof *list + len + 1);
   if (!list) return AU_ENOMEM;
   list->len = len;
-  memcpy(list->text, text, len);
+  memcpy(list->text, text, len + 1);
   au_slice rest = {list->text, len}, part;
   while (slice_next(&rest, ',', &part)) {
     part = slice_trim(part);

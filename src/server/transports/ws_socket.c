@@ -213,9 +213,9 @@ static void welcome(ws_socket *s, au_slice customer_id, au_slice session_id) {
   reply(s, wire_frame_hello(clock_wall_ms(config->clock), session_id));
   if (s->closing) return;
   s->refs++;
-  if (presence_sample(config->presence, broadcast_customer(&s->subscriber), on_first_sample, s) !=
-      AU_OK)
-    ws_socket_unref(s); /* the next change or tick tells it */
+  status =
+      presence_sample(config->presence, broadcast_customer(&s->subscriber), on_first_sample, s);
+  if (status != AU_OK) s->refs--; /* the next change or tick tells it */
 }
 
 static void on_auth_done(au_status status, void *arg) {
@@ -251,19 +251,22 @@ static void handle_auth(ws_socket *s, const au_beat *who) {
     status = presence_beat(p, who, on_auth_done, s);
     if (status == AU_OK) return;
     s->authing = false;
-    ws_socket_unref(s);
+    s->refs--; /* never the last one */
   }
   turn_away(s, status);
 }
 
-static void on_renewed(au_status status, void *arg) {
-  ws_socket *s = arg;
+static void count_renewal(ws_socket *s, au_status status) {
   s->renewing = false;
   if (status == AU_OK)
     s->ws->config.counters->beats++;
   else
     s->ws->config.counters->presence_failed++;
-  ws_socket_unref(s);
+}
+
+static void on_renewed(au_status status, void *arg) {
+  count_renewal(arg, status);
+  ws_socket_unref(arg);
 }
 
 /* Every ping of a tab is a beat; one that comes while the last is being stored is
@@ -276,7 +279,9 @@ static void handle_ping(ws_socket *s, const wire_message *message) {
   s->renewing = true;
   s->refs++;
   au_status status = presence_beat(s->ws->config.presence, &beat, on_renewed, s);
-  if (status != AU_OK) on_renewed(status, s);
+  if (status == AU_OK) return;
+  s->refs--;
+  count_renewal(s, status);
 }
 
 static void handle_message(ws_socket *s, au_slice text) {

@@ -4,8 +4,8 @@
 
 #include <active_users/types.h>
 
-/* Zero-initialise, or buffer_init. `failed` stays set once an append did not fit
- * or could not be allocated, so a chain of appends is checked once at its end. */
+/* Zero-initialise, or buffer_init; a limit of 0 takes nothing. `failed` stays set once an append
+ * did not fit or could not be allocated, so a chain of appends is checked once at its end. */
 typedef struct buffer {
   char *ptr;
   size_t len, cap, max_bytes;
@@ -33,7 +33,9 @@ void buffer_used(buffer *b, size_t len);
 /* Drops the first `len` bytes. */
 void buffer_consume(buffer *b, size_t len);
 
-static inline au_slice buffer_slice(const buffer *b) { return (au_slice){b->ptr, b->len}; }
+static inline au_slice buffer_slice(const buffer *b) {
+  return (au_slice){b->ptr, b->len};
+}
 
 /* Slices. */
 static inline au_slice slice_of(const char *text) {

@@ -12,8 +12,8 @@ enum { FRAME_HEADROOM = 32 };
 
 typedef struct frame {
   uint32_t refs;
-  uint32_t len;     /* of the text, in bytes */
-  char bytes[];     /* FRAME_HEADROOM, then the text */
+  uint32_t len; /* of the text, in bytes */
+  char bytes[]; /* FRAME_HEADROOM, then the text */
 } frame;
 
 /* A copy of `text` with one reference, or NULL when out of memory. */
@@ -24,6 +24,8 @@ frame *frame_ref(frame *f);
 /* Frees with the last reference. NULL is fine. */
 void frame_unref(frame *f);
 
-static inline char *frame_text(frame *f) { return f->bytes + FRAME_HEADROOM; }
+static inline char *frame_text(frame *f) {
+  return f->bytes + FRAME_HEADROOM;
+}
 
 #endif

@@ -16,9 +16,9 @@ typedef struct log_field {
   int64_t num;     /* also the length of a slice */
 } log_field;
 
-#define LOG_NONE ((log_field){NULL, LOG_FIELD_NONE, NULL, 0}) /* a line without fields */
-#define LOG_STR(k, v) ((log_field){(k), LOG_FIELD_STR, (v), 0})
-#define LOG_INT(k, v) ((log_field){(k), LOG_FIELD_INT, NULL, (int64_t)(v)})
+#define LOG_NONE        ((log_field){NULL, LOG_FIELD_NONE, NULL, 0}) /* a line without fields */
+#define LOG_STR(k, v)   ((log_field){(k), LOG_FIELD_STR, (v), 0})
+#define LOG_INT(k, v)   ((log_field){(k), LOG_FIELD_INT, NULL, (int64_t)(v)})
 #define LOG_SLICE(k, v) ((log_field){(k), LOG_FIELD_SLICE, (v).ptr, (int64_t)(v).len})
 
 /* Sends lines to `path` (appended to), or to standard error when it is "".
@@ -33,17 +33,17 @@ void log_write(au_log_level level, const char *component, const char *event,
                const log_field *fields, size_t n);
 
 /* At least one field, LOG_NONE where there is nothing to add. */
-#define LOG_AT(level, component, event, ...)                                            \
-  do {                                                                                  \
-    if (log_enabled(level)) {                                                           \
-      const log_field log_fields_[] = {__VA_ARGS__};                                    \
-      log_write((level), (component), (event), log_fields_,                             \
-                sizeof log_fields_ / sizeof log_fields_[0]);                            \
-    }                                                                                   \
+#define LOG_AT(level, component, event, ...)                 \
+  do {                                                       \
+    if (log_enabled(level)) {                                \
+      const log_field log_fields_[] = {__VA_ARGS__};         \
+      log_write((level), (component), (event), log_fields_,  \
+                sizeof log_fields_ / sizeof log_fields_[0]); \
+    }                                                        \
   } while (0)
 #define log_error(...) LOG_AT(AU_LOG_ERROR, __VA_ARGS__)
-#define log_warn(...) LOG_AT(AU_LOG_WARN, __VA_ARGS__)
-#define log_info(...) LOG_AT(AU_LOG_INFO, __VA_ARGS__)
+#define log_warn(...)  LOG_AT(AU_LOG_WARN, __VA_ARGS__)
+#define log_info(...)  LOG_AT(AU_LOG_INFO, __VA_ARGS__)
 #define log_debug(...) LOG_AT(AU_LOG_DEBUG, __VA_ARGS__)
 
 #endif

@@ -15,8 +15,12 @@ typedef struct au_clock {
 /* The system's clocks. Static storage. */
 const au_clock *clock_system(void);
 
-static inline int64_t clock_wall_ms(const au_clock *clock) { return clock->wall_ms(clock->arg); }
-static inline int64_t clock_mono_ms(const au_clock *clock) { return clock->mono_ms(clock->arg); }
+static inline int64_t clock_wall_ms(const au_clock *clock) {
+  return clock->wall_ms(clock->arg);
+}
+static inline int64_t clock_mono_ms(const au_clock *clock) {
+  return clock->mono_ms(clock->arg);
+}
 
 /* "2024-01-15T10:35:00Z" and its NUL. */
 enum { TIME_ISO_SIZE = 21 };

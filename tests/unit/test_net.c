@@ -1,0 +1,376 @@
+/* Tests of addresses: how they are read, listed and believed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "utils/buffer.h"
+#include "utils/net.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* As inet_ntop writes it; IPv4 with its prefix. */
+static const char *text_of(const net_addr *addr) {
+  static char text[INET6_ADDRSTRLEN];
+  assert_non_null(inet_ntop(AF_INET6, addr->bytes, text, sizeof text));
+  return text;
+}
+
+/* A copy in a heap block of its own size, so that ASan sees a byte read too many. */
+static au_slice exact(const char *text) {
+  size_t len = strlen(text);
+  char *copy = malloc(len ? len : 1);
+  assert_non_null(copy);
+  memcpy(copy, text, len);
+  return (au_slice){copy, len};
+}
+
+static void release(au_slice text) {
+  free((char *)(uintptr_t)text.ptr);
+}
+
+static net_addr addr_of(const char *text) {
+  net_addr addr;
+  if (!net_parse(slice_of(text), &addr)) fail_msg("%s: no address", text);
+  return addr;
+}
+
+static void parsing(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *text, *want; /* NULL: refused */
+  } cases[] = {
+      {"IPv4", "192.0.2.1", "::ffff:192.0.2.1"},
+      {"zeros", "0.0.0.0", "::ffff:0.0.0.0"},
+      {"the highest", "255.255.255.255", "::ffff:255.255.255.255"},
+      {"IPv4 with a port", "192.0.2.1:80", "::ffff:192.0.2.1"},
+      {"IPv4 with the longest port", "255.255.255.255:65535", "::ffff:255.255.255.255"},
+      {"IPv6", "2001:db8::1", "2001:db8::1"},
+      {"IPv6 in capitals", "2001:DB8::A", "2001:db8::a"},
+      {"any", "::", "::"},
+      {"loopback", "::1", "::1"},
+      {"IPv6 in full", "2001:0db8:0000:0000:0000:0000:0000:0001", "2001:db8::1"},
+      {"in brackets", "[2001:db8::1]", "2001:db8::1"},
+      {"in brackets with a port", "[2001:db8::1]:443", "2001:db8::1"},
+      {"the longest", "[2001:0db8:1111:2222:3333:4444:255.255.255.255]:65535",
+       "2001:db8:1111:2222:3333:4444:ffff:ffff"},
+      {"v4-mapped", "::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+      {"v4-mapped in hex", "::ffff:c000:201", "::ffff:192.0.2.1"},
+      {"v4-mapped in brackets", "[::ffff:192.0.2.1]:80", "::ffff:192.0.2.1"},
+      {"not mapped, only similar", "::192.0.2.1", "::192.0.2.1"},
+      {"spaces and tabs around", " \t192.0.2.1\t ", "::ffff:192.0.2.1"},
+      {"empty", "", NULL},
+      {"only spaces", "   ", NULL},
+      {"a word", "unknown", NULL},
+      {"an obfuscated one (RFC 7239)", "_hidden", NULL},
+      {"a host name", "localhost", NULL},
+      {"three numbers", "192.0.2", NULL},
+      {"five numbers", "192.0.2.1.1", NULL},
+      {"256", "192.0.2.256", NULL},
+      {"octal", "192.0.02.1", NULL},
+      {"hex", "0xc0.0.2.1", NULL},
+      {"one number", "3221225985", NULL},
+      {"a space inside", "192.0. 2.1", NULL},
+      {"two of them", "192.0.2.1 192.0.2.2", NULL},
+      {"a sign", "+192.0.2.1", NULL},
+      {"a network", "192.0.2.0/24", NULL},
+      {"quotes", "\"192.0.2.1\"", NULL},
+      {"a newline behind", "192.0.2.1\n", NULL},
+      {"only a port", ":80", NULL},
+      {"only a colon", ":", NULL},
+      {"three colons", ":::", NULL},
+      {"two gaps", "2001::db8::1", NULL},
+      {"nine groups", "1:2:3:4:5:6:7:8:9", NULL},
+      {"seven groups", "1:2:3:4:5:6:7", NULL},
+      {"a group too long", "2001:0db80::1", NULL},
+      {"no hex", "2001:db8::g", NULL},
+      {"a zone", "fe80::1%eth0", NULL},
+      {"an open bracket", "[2001:db8::1", NULL},
+      {"only brackets", "[]", NULL},
+      {"only a bracket", "[", NULL},
+      {"a bracket at the end", "2001:db8::1]", NULL},
+      {"two brackets", "[[::1]]", NULL},
+      {"longer than any address",
+       "1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:dddd", NULL},
+      {"longer than its buffer",
+       "00000000000000000000000000000000000000000000000000000000000000000000000000000000.0.0.1",
+       NULL},
+      {"UTF-8", "192.0.2.\xC2\xB9", NULL},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    net_addr addr;
+    au_slice text = exact(cases[i].text);
+    bool parsed = net_parse(text, &addr);
+    release(text);
+    if (parsed != (cases[i].want != NULL))
+      fail_msg("%s: %s", cases[i].name, parsed ? text_of(&addr) : "refused");
+    if (parsed && strcmp(text_of(&addr), cases[i].want) != 0)
+      fail_msg("%s: %s and not %s", cases[i].name, text_of(&addr), cases[i].want);
+  }
+  net_addr addr;
+  assert_false(net_parse((au_slice){NULL, 0}, &addr));
+}
+
+/* A sockaddr of this address. */
+static struct sockaddr_storage peer_of(const char *text) {
+  struct sockaddr_storage storage = {0};
+  struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(40000)};
+  struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(40000)};
+  if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
+    memcpy(&storage, &v4, sizeof v4);
+  } else {
+    assert_int_equal(inet_pton(AF_INET6, text, &v6.sin6_addr), 1);
+    memcpy(&storage, &v6, sizeof v6);
+  }
+  return storage;
+}
+
+static void addresses_of_sockets(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *peer, *want;
+  } cases[] = {
+      {"IPv4", "192.0.2.1", "::ffff:192.0.2.1"},
+      {"IPv4 on an IPv6 listener", "::ffff:192.0.2.1", "::ffff:192.0.2.1"},
+      {"IPv6", "2001:db8::1", "2001:db8::1"},
+      {"loopback", "::1", "::1"},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    struct sockaddr_storage peer = peer_of(cases[i].peer);
+    net_addr addr = net_from_sockaddr((struct sockaddr *)&peer);
+    if (strcmp(text_of(&addr), cases[i].want) != 0)
+      fail_msg("%s: %s and not %s", cases[i].name, text_of(&addr), cases[i].want);
+  }
+  struct sockaddr_un local = {.sun_family = AF_UNIX, .sun_path = "/tmp/not-zero-and-long-enough"};
+  net_addr none = net_from_sockaddr((struct sockaddr *)&local);
+  assert_string_equal(text_of(&none), "::");
+}
+
+static void what_a_limit_counts_as_one(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *a, *b;
+    bool same;
+  } cases[] = {
+      {"one IPv4 address", "192.0.2.1", "192.0.2.1", true},
+      {"IPv4 neighbours", "192.0.2.1", "192.0.2.2", false},
+      {"both spellings of IPv4", "192.0.2.1", "::ffff:192.0.2.1", true},
+      {"one /64", "2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", true},
+      {"two of one /63", "2001:db8:1:2::1", "2001:db8:1:3::1", false},
+      {"IPv4 and the zeros of IPv6", "0.0.0.0", "::", false},
+      {"IPv4 and an IPv6 address of the same first half", "192.0.2.1", "::1", false},
+      {"mapped IPv4 is not one /64", "::ffff:192.0.2.1", "::ffff:192.0.3.1", false},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    net_addr a = addr_of(cases[i].a), b = addr_of(cases[i].b);
+    if (slice_eq(net_key(&a), net_key(&b)) != cases[i].same)
+      fail_msg("%s: %s", cases[i].name, cases[i].same ? "two" : "one");
+  }
+  net_addr v6 = addr_of("2001:db8:1:2::1");
+  assert_int_equal(net_key(&v6).len, 8);
+  assert_ptr_equal(net_key(&v6).ptr, &v6);
+}
+
+/* ---- lists ---------------------------------------------------------------- */
+
+static void a_list_of_networks(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *list, *in, *out; /* space-separated addresses in it, and not in it */
+  } cases[] = {
+      {"empty", "", "", "0.0.0.0 127.0.0.1 :: ::1"},
+      {"only commas", " , ,", "", "127.0.0.1 ::1"},
+      {"one address", "192.0.2.1", "192.0.2.1 ::ffff:192.0.2.1", "192.0.2.0 192.0.2.2 ::c000:201"},
+      {"/32", "192.0.2.1/32", "192.0.2.1", "192.0.2.0 192.0.2.2"},
+      {"/24", "192.0.2.0/24", "192.0.2.0 192.0.2.255", "192.0.1.255 192.0.3.0 192.1.2.1"},
+      {"/8", "10.0.0.0/8", "10.0.0.0 10.255.255.255", "9.255.255.255 11.0.0.0 a00::"},
+      {"/12, between bytes", "172.16.0.0/12", "172.16.0.0 172.31.255.255",
+       "172.15.255.255 172.32.0.0"},
+      {"/31", "192.0.2.2/31", "192.0.2.2 192.0.2.3", "192.0.2.1 192.0.2.4"},
+      {"/1", "128.0.0.0/1", "128.0.0.0 255.255.255.255", "127.255.255.255 0.0.0.0 ffff::"},
+      {"/0 is all of IPv4", "0.0.0.0/0", "0.0.0.0 255.255.255.255 ::ffff:1.2.3.4",
+       ":: ::1 2001:db8::1"},
+      {"bits of the host are ignored", "10.1.2.3/8", "10.0.0.0 10.255.255.255", "11.1.2.3"},
+      {"IPv6", "2001:db8::1", "2001:db8::1", "2001:db8::2 2001:db8:: 192.0.2.1"},
+      {"/128", "2001:db8::1/128", "2001:db8::1", "2001:db8::"},
+      {"/32 of IPv6", "2001:db8::/32", "2001:db8:: 2001:db8:ffff::1", "2001:db7:ffff:: 2001:db9::"},
+      {"/33", "2001:db8:8000::/33",
+       "2001:db8:8000:: 2001:db8:ffff::", "2001:db8:7fff:: 2001:db9::"},
+      {"/10", "fe80::/10", "fe80::1 febf::1", "fec0::1 fe7f::1"},
+      {"::/0 is everything", "::/0", "192.0.2.1 2001:db8::1 ::", ""},
+      {"a network of mapped addresses", "::ffff:10.0.0.0/104", "10.1.2.3", "11.0.0.0 ::1"},
+      {"several", "127.0.0.1, ::1 ,10.0.0.0/8", "127.0.0.1 ::1 10.9.9.9", "127.0.0.2 ::2 11.0.0.1"},
+      {"an empty part", "127.0.0.1,,10.0.0.0/8,", "127.0.0.1 10.0.0.1", "0.0.0.0 ::"},
+      {"in brackets", "[2001:db8::]/32", "2001:db8::1", "2001:db9::1"},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    net_list *list = NULL;
+    if (net_list_parse(cases[i].list, &list) != AU_OK) fail_msg("%s: refused", cases[i].name);
+    for (int in = 0; in < 2; in++) {
+      au_slice rest = slice_of(in ? cases[i].in : cases[i].out), part;
+      while (slice_next(&rest, ' ', &part)) {
+        net_addr addr;
+        assert_true(net_parse(part, &addr));
+        if (net_list_has(list, &addr) != in)
+          fail_msg("%s: %.*s is %s it", cases[i].name, (int)part.len, part.ptr,
+                   in ? "not in" : "in");
+      }
+    }
+    net_list_free(list);
+  }
+  net_list_free(NULL);
+}
+
+static void a_bad_list(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *list;
+  } cases[] = {
+      {"a word", "proxy"},
+      {"a host name", "proxy.example"},
+      {"a good one and a word", "10.0.0.0/8,proxy"},
+      {"a word and a good one", "proxy,10.0.0.0/8"},
+      {"separated by spaces", "127.0.0.1 10.0.0.1"},
+      {"separated by semicolons", "127.0.0.1;10.0.0.1"},
+      {"/33 of IPv4", "10.0.0.0/33"},
+      {"/129", "::/129"},
+      {"/999", "::/999"},
+      {"a number that wraps", "10.0.0.0/4294967304"},
+      {"no number", "10.0.0.0/"},
+      {"no address", "/8"},
+      {"a negative number", "10.0.0.0/-8"},
+      {"a sign", "10.0.0.0/+8"},
+      {"a mask", "10.0.0.0/255.0.0.0"},
+      {"hex", "10.0.0.0/0x8"},
+      {"a colon behind", "::/1:"},
+      {"two slashes", "10.0.0.0/8/8"},
+      {"something behind", "10.0.0.0/8 x"},
+      {"a short address", "10/8"},
+      {"a star", "*"},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    net_list *list = NULL;
+    if (net_list_parse(cases[i].list, &list) != AU_EINVAL) {
+      net_list_free(list);
+      fail_msg("%s: taken", cases[i].name);
+    }
+    assert_null(list);
+  }
+}
+
+/* 1024 parts are taken, one more is not. */
+static void a_long_list(void **state) {
+  (void)state;
+  enum { MOST = 1024 };
+  buffer text;
+  buffer_init(&text, 1 << 16);
+  for (int i = 0; i < MOST; i++)
+    buffer_append_format(&text, "%s10.%d.%d.1", i ? "," : "", i / 256, i % 256);
+  buffer_append(&text, "", 1);
+  net_list *list = NULL;
+  assert_int_equal(net_list_parse(text.ptr, &list), AU_OK);
+  net_addr first = addr_of("10.0.0.1"), last = addr_of("10.3.255.1"), none = addr_of("10.4.0.1");
+  assert_true(net_list_has(list, &first));
+  assert_true(net_list_has(list, &last));
+  assert_false(net_list_has(list, &none));
+  net_list_free(list);
+  list = NULL;
+  text.len--;
+  buffer_append(&text, ",10.4.0.1", sizeof ",10.4.0.1");
+  assert_false(text.failed);
+  assert_int_equal(net_list_parse(text.ptr, &list), AU_EINVAL);
+  assert_null(list);
+  buffer_free(&text);
+}
+
+/* ---- whom to believe ------------------------------------------------------ */
+
+static void who_sent_a_request(void **state) {
+  (void)state;
+  static const char proxies[] = "10.0.0.0/8, 2001:db8:aaaa::/48";
+  static const struct {
+    const char *name, *proxies, *peer, *forwarded, *want;
+  } cases[] = {
+      {"no header", proxies, "10.0.0.1", "", "10.0.0.1"},
+      {"a proxy's word", proxies, "10.0.0.1", "203.0.113.7", "203.0.113.7"},
+      {"a stranger's word", proxies, "198.51.100.1", "203.0.113.7", "198.51.100.1"},
+      {"nobody is trusted", "", "10.0.0.1", "203.0.113.7", "10.0.0.1"},
+      {"a stranger who names a proxy", proxies, "198.51.100.1", "10.0.0.1", "198.51.100.1"},
+      {"the client wrote a line of its own", proxies, "10.0.0.1", "1.2.3.4, 203.0.113.7",
+       "203.0.113.7"},
+      {"the client wrote many", proxies, "10.0.0.1", "10.0.0.9, 1.2.3.4, 5.6.7.8, 203.0.113.7",
+       "203.0.113.7"},
+      {"the client named a proxy", proxies, "10.0.0.1", "10.0.0.9, 203.0.113.7", "203.0.113.7"},
+      {"two proxies", proxies, "10.0.0.1", "203.0.113.7, 10.0.0.2", "203.0.113.7"},
+      {"three proxies", proxies, "10.0.0.1", "203.0.113.7,10.0.0.2,10.0.0.3", "203.0.113.7"},
+      {"two proxies and a forged part", proxies, "10.0.0.1", "1.2.3.4, 203.0.113.7, 10.0.0.2",
+       "203.0.113.7"},
+      {"only proxies: the first", proxies, "10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"},
+      {"a stranger between proxies", proxies, "10.0.0.1", "10.0.0.3, 198.51.100.1, 10.0.0.2",
+       "198.51.100.1"},
+      {"garbage", proxies, "10.0.0.1", "unknown", "10.0.0.1"},
+      {"garbage before the client", proxies, "10.0.0.1", "<script>, 203.0.113.7", "203.0.113.7"},
+      {"garbage behind a proxy ends it", proxies, "10.0.0.1", "1.2.3.4, unknown, 10.0.0.2",
+       "10.0.0.2"},
+      {"garbage at the end", proxies, "10.0.0.1", "203.0.113.7, unknown", "10.0.0.1"},
+      {"an empty part at the end", proxies, "10.0.0.1", "203.0.113.7,", "10.0.0.1"},
+      {"an empty part at the beginning", proxies, "10.0.0.1", ",10.0.0.2", "10.0.0.2"},
+      {"only a comma", proxies, "10.0.0.1", ",", "10.0.0.1"},
+      {"only spaces", proxies, "10.0.0.1", "  ", "10.0.0.1"},
+      {"spaces and tabs", proxies, "10.0.0.1", " 1.2.3.4 ,\t203.0.113.7 \t", "203.0.113.7"},
+      {"no comma between two", proxies, "10.0.0.1", "1.2.3.4 203.0.113.7", "10.0.0.1"},
+      {"with a port", proxies, "10.0.0.1", "203.0.113.7:51000", "203.0.113.7"},
+      {"a proxy with a port", proxies, "10.0.0.1", "203.0.113.7, 10.0.0.2:443", "203.0.113.7"},
+      {"IPv6 by an IPv4 proxy", proxies, "10.0.0.1", "2001:db8::7", "2001:db8::7"},
+      {"IPv6 in brackets", proxies, "10.0.0.1", "[2001:db8::7]:51000", "2001:db8::7"},
+      {"an IPv6 proxy", proxies, "2001:db8:aaaa::1", "203.0.113.7", "203.0.113.7"},
+      {"proxies of both kinds", proxies, "10.0.0.1", "203.0.113.7, 2001:db8:aaaa::2",
+       "203.0.113.7"},
+      {"a proxy on an IPv6 listener", proxies, "::ffff:10.0.0.1", "203.0.113.7", "203.0.113.7"},
+      {"a proxy in the other spelling", proxies, "10.0.0.1", "203.0.113.7, ::ffff:10.0.0.2",
+       "203.0.113.7"},
+      {"a network is no address", proxies, "10.0.0.1", "203.0.113.0/24", "10.0.0.1"},
+      {"everybody is trusted", "0.0.0.0/0,::/0", "10.0.0.1", "203.0.113.7, 198.51.100.1",
+       "203.0.113.7"},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    net_list *list = NULL;
+    assert_int_equal(net_list_parse(cases[i].proxies, &list), AU_OK);
+    struct sockaddr_storage peer = peer_of(cases[i].peer);
+    au_slice forwarded = exact(cases[i].forwarded);
+    net_addr got = net_client((struct sockaddr *)&peer, forwarded, list);
+    release(forwarded);
+    net_addr want = addr_of(cases[i].want);
+    if (memcmp(&got, &want, sizeof got) != 0)
+      fail_msg("%s: %s and not %s", cases[i].name, text_of(&got), cases[i].want);
+    net_list_free(list);
+  }
+  net_list *list = NULL;
+  assert_int_equal(net_list_parse(proxies, &list), AU_OK);
+  struct sockaddr_storage peer = peer_of("10.0.0.1");
+  net_addr got = net_client((struct sockaddr *)&peer, (au_slice){NULL, 0}, list);
+  assert_string_equal(text_of(&got), "::ffff:10.0.0.1");
+  net_list_free(list);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(parsing),
+      cmocka_unit_test(addresses_of_sockets),
+      cmocka_unit_test(what_a_limit_counts_as_one),
+      cmocka_unit_test(a_list_of_networks),
+      cmocka_unit_test(a_bad_list),
+      cmocka_unit_test(a_long_list),
+      cmocka_unit_test(who_sent_a_request),
+  };
+  return cmocka_run_group_tests_name("net", tests, NULL, NULL);
+}

@@ -1,0 +1,427 @@
+/* The Redis store when Redis is lost, stalls, refuses, and when the store is stopped: every
+ * operation ends exactly once and never with a success that is none. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "redis_fixture.h"
+#include "utils/log.h"
+
+static int setup(void **state) {
+  bench *b = bench_create();
+  server_start(&b->server);
+  bench_start(b);
+  *state = b;
+  return 0;
+}
+
+/* Nothing is started: the test does it. */
+static int setup_nothing(void **state) {
+  *state = bench_create();
+  return 0;
+}
+
+static int teardown(void **state) {
+  bench_free(*state);
+  return 0;
+}
+
+static const char *reason(bench *b) {
+  return b->store->ops->health(b->store).reason;
+}
+
+static uint32_t in_flight(bench *b) {
+  return b->store->ops->health(b->store).in_flight;
+}
+
+/* One of each operation; returns how many were begun. */
+enum { KINDS = 8 };
+static unsigned begin_all(bench *b, outcome o[KINDS]) {
+  au_store *s = b->store;
+  const au_store_ops *ops = s->ops;
+  au_beat known = beat_of("c", "s", "t1"), unknown = beat_of("c", "new", "t1");
+  const au_metrics metrics = {.customer_id = slice_of("c"), .count = 1};
+  au_status status[KINDS] = {
+      ops->touch(s, &known, AU_TOUCH_JOIN, on_done, &o[0]),
+      ops->touch(s, &unknown, AU_TOUCH_BEAT, on_done, &o[1]),
+      ops->leave(s, &known, on_done, &o[2]),
+      ops->shorten(s, &known, 1000, on_done, &o[3]),
+      ops->sample(s, slice_of("c"), on_sampled, &o[4]),
+      ops->due(s, 0, 0, 10, on_listed, &o[5]),
+      ops->save(s, slice_of("c"), 1, on_done, &o[6]),
+      ops->publish(s, &metrics, on_done, &o[7]),
+  };
+  unsigned begun = 0;
+  for (size_t i = 0; i < KINDS; i++) {
+    begun += status[i] == AU_OK;
+    o[i].status = status[i];
+  }
+  return begun;
+}
+
+static unsigned calls(const outcome o[KINDS]) {
+  unsigned n = 0;
+  for (size_t i = 0; i < KINDS; i++) n += o[i].calls;
+  return n;
+}
+
+static void each_ended_once(const outcome o[KINDS], au_status status) {
+  for (size_t i = 0; i < KINDS; i++)
+    if (o[i].calls != 1 || o[i].status != status)
+      fail_msg("operation %zu ended %u times, the last with %d", i, o[i].calls, o[i].status);
+}
+
+/* ---- no Redis at first --------------------------------------------------------- */
+
+static void before_redis_is_there(void **state) {
+  bench *b = *state;
+  outcome o[KINDS] = {0};
+  assert_int_equal(bench_open(b, &b->store), AU_OK);
+  assert_false(is_available(b->store));
+  assert_int_equal(begin_all(b, o), 0);
+  for (size_t i = 0; i < KINDS; i++) assert_int_equal(o[i].status, AU_ESTORE);
+  b->store->ops->watch(b->store, slice_of("c"), true);
+  b->store->ops->reconcile(b->store);
+  RUN_UNTIL(b, strstr(reason(b), "cannot be reached"));
+  server_start(&b->server);
+  RUN_UNTIL(b, is_available(b->store));
+  assert_string_equal(reason(b), "");
+  assert_string_equal(b->store->ops->health(b->store).name, "redis");
+  assert_int_equal(calls(o), 0);
+  assert_int_equal(b->counters.store_reconnects, 0);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  RUN_UNTIL(b, ASK(&b->server, "PUBSUB CHANNELS metrics:c") == 1);
+}
+
+static void urls_that_are_none(void **state) {
+  bench *b = *state;
+  b->config.redis_url = "rediss://h";
+  assert_int_equal(bench_open(b, &b->store), AU_EINVAL);
+  b->config.redis_url = "redis://";
+  assert_int_equal(bench_open(b, &b->store), AU_EINVAL);
+  assert_null(b->store);
+}
+
+/* Wrong, then right; and the password is in no line of the log. */
+static void passwords(void **state) {
+  bench *b = *state;
+  char url[128], path[64], line[2048];
+  server_start(&b->server);
+  ASK(&b->server, "CONFIG SET requirepass s3cret-word"); /* this connection stays */
+  snprintf(path, sizeof path, "%s/log", b->server.dir);
+  assert_int_equal(log_open(path), AU_OK);
+  log_configure(AU_LOG_DEBUG, AU_LOG_TEXT);
+
+  /* A Unix socket has no room for a password in its URL: this needs a port. */
+  int port = 20000 + getpid() % 20000;
+  while (ASK(&b->server, "CONFIG SET port %d", port) != 0) port++;
+
+  snprintf(url, sizeof url, "redis://127.0.0.1:%d", port);
+  b->config.redis_url = url;
+  assert_int_equal(bench_open(b, &b->store), AU_OK);
+  RUN_UNTIL(b, strstr(reason(b), "wants a password"));
+  bench_close(b, b->store);
+
+  snprintf(url, sizeof url, "redis://:wr0ng-word@127.0.0.1:%d", port);
+  assert_int_equal(bench_open(b, &b->store), AU_OK);
+  RUN_UNTIL(b, strstr(reason(b), "refuses the user or password"));
+  bench_close(b, b->store);
+
+  snprintf(url, sizeof url, "redis://default:s3cret-word@localhost:%d/99", port);
+  assert_int_equal(bench_open(b, &b->store), AU_OK);
+  RUN_UNTIL(b, strstr(reason(b), "database"));
+  bench_close(b, b->store);
+
+  snprintf(url, sizeof url, "redis://default:s3cret-word@localhost:%d/2", port);
+  assert_int_equal(bench_open(b, &b->store), AU_OK);
+  RUN_UNTIL(b, is_available(b->store));
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  freeReplyObject(ask_redis(&b->server, "SELECT 2"));
+  assert_int_equal(ASK(&b->server, "EXISTS presence:c:s"), 1);
+
+  log_configure(AU_LOG_ERROR, AU_LOG_TEXT);
+  assert_int_equal(log_open(""), AU_OK);
+  FILE *log = fopen(path, "r");
+  assert_non_null(log);
+  unsigned lines = 0;
+  while (fgets(line, sizeof line, log)) {
+    lines++;
+    if (strstr(line, "cret-word") || strstr(line, "wr0ng-word")) fail_msg("logged: %s", line);
+  }
+  fclose(log);
+  unlink(path);
+  assert_in_range(lines, 4, 40);
+}
+
+/* ---- lost and back ----------------------------------------------------------------- */
+
+static void killed_links_come_back(void **state) {
+  bench *b = *state;
+  outcome o[KINDS] = {0};
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  b->store->ops->watch(b->store, slice_of("c"), true);
+  RUN_UNTIL(b, ASK(&b->server, "PUBSUB CHANNELS metrics:c") == 1);
+
+  ASK(&b->server, "CLIENT PAUSE 60000 ALL"); /* so that nothing is answered first */
+  assert_int_equal(begin_all(b, o), KINDS);
+  assert_int_equal(in_flight(b), KINDS);
+  bench_run_ms(b, 50);
+  assert_int_equal(calls(o), 0);
+  ASK(&b->server, "CLIENT UNPAUSE");
+  ASK(&b->server, "CLIENT KILL TYPE normal SKIPME yes");
+  ASK(&b->server, "CLIENT KILL TYPE pubsub");
+  RUN_UNTIL(b, calls(o) == KINDS);
+  RUN_UNTIL(b, is_available(b->store));
+  for (size_t i = 0; i < KINDS; i++) assert_int_equal(o[i].calls, 1);
+  assert_int_equal(in_flight(b), 0);
+  RUN_UNTIL(b, b->counters.store_reconnects == 1);
+
+  RUN_UNTIL(b, ASK(&b->server, "PUBSUB CHANNELS metrics:c") == 1);
+  b->published = 0;
+  assert_int_equal(do_publish(b, "c", 4), AU_OK);
+  RUN_UNTIL(b, b->published > 0);
+}
+
+static void killed_and_started_empty(void **state) {
+  bench *b = *state;
+  outcome o[KINDS] = {0};
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  RUN_UNTIL(b, b->changed == 1);
+  b->store->ops->watch(b->store, slice_of("c"), true);
+  server_kill(&b->server);
+  begin_all(b, o);
+  RUN_UNTIL(b, !is_available(b->store));
+  RUN_UNTIL(b, in_flight(b) == 0);
+  for (size_t i = 0; i < KINDS; i++) assert_int_equal(o[i].status, AU_ESTORE);
+  assert_int_equal(do_join(b, "c", "s"), AU_ESTORE);
+  assert_true(b->store->ops->renewed_ago_ms(b->store, slice_of("c"), slice_of("s")) >= 0);
+
+  server_start(&b->server);
+  RUN_UNTIL(b, is_available(b->store));
+  au_beat beat = beat_of("c", "s", "t1");
+  assert_int_equal(do_touch(b, b->store, &beat, AU_TOUCH_BEAT), AU_OK);
+  assert_int_equal(do_sample(b, "c").sample.count, 1);
+  assert_int_equal(ASK(&b->server, "ZSCORE au:customers c"), 0);
+  RUN_UNTIL(b, b->changed == 2);
+  RUN_UNTIL(b, ASK(&b->server, "PUBSUB CHANNELS metrics:c") == 1);
+}
+
+/* Redis stands still: nobody waits longer than the deadline, and it is noticed. */
+static void stopped_and_continued(void **state) {
+  bench *b = *state;
+  outcome o[KINDS] = {0};
+  b->store->ops->watch(b->store, slice_of("c"), true);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  kill(b->server.pid, SIGSTOP);
+  uint64_t began = uv_hrtime();
+  assert_int_equal(begin_all(b, o), KINDS);
+  RUN_UNTIL(b, calls(o) == KINDS);
+  uint64_t took_ms = (uv_hrtime() - began) / 1000000;
+  assert_in_range(took_ms, 1900, 4000);
+  each_ended_once(o, AU_ETIMEDOUT);
+  assert_false(is_available(b->store));
+  assert_int_equal(do_join(b, "c", "s"), AU_ESTORE);
+  kill(b->server.pid, SIGCONT);
+  RUN_UNTIL(b, is_available(b->store));
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(calls(o), KINDS);
+}
+
+/* A subscriber that hears nothing asks; a link that is only half there is given up. */
+static void a_dead_subscriber_is_noticed(void **state) {
+  bench *b = *state;
+  static const char message[] = "{\"customerId\":\"c\",\"count\":1,\"ema\":1,\"timestamp\":1}";
+  b->store->ops->watch(b->store, slice_of("c"), true);
+  RUN_UNTIL(b, ASK(&b->server, "PUBSUB CHANNELS metrics:c") == 1);
+  kill(b->server.pid, SIGSTOP);
+  bench_run_ms(b, 5500); /* a probe, and its deadline */
+  kill(b->server.pid, SIGCONT);
+  /* Redis may not have seen the end of the old link yet: said until it is heard. */
+  RUN_UNTIL(b, (ASK(&b->server, "PUBLISH metrics:c %s", message), b->published > 0));
+}
+
+/* While its subscription is lost, a daemon still hears itself, once. */
+static void deaf_it_hears_itself(void **state) {
+  bench *b = *state;
+  ASK(&b->server, "ACL SETUSER default resetchannels"); /* no subscriptions from now on */
+  ASK(&b->server, "CLIENT KILL TYPE normal SKIPME yes");
+  RUN_UNTIL(b, b->counters.store_reconnects == 1 && is_available(b->store));
+  b->store->ops->watch(b->store, slice_of("c"), true);
+  bench_run_ms(b, 100);
+  outcome o;
+  const au_metrics metrics = {.customer_id = slice_of("c"), .count = 3};
+  DO(b, &o, b->store->ops->publish(b->store, &metrics, on_done, &o));
+  /* Publishing is refused by the same rule: treated as lost, and nothing is heard. */
+  assert_int_equal(o.status, AU_ESTORE);
+  assert_int_equal(b->published, 0);
+  ASK(&b->server, "ACL SETUSER default allchannels");
+  assert_int_equal(do_publish(b, "c", 3), AU_OK);
+  RUN_UNTIL(b, b->published == 1);
+  assert_int_equal(b->metrics.count, 3);
+  RUN_UNTIL(b, ASK(&b->server, "PUBSUB CHANNELS metrics:c") == 1); /* asked for again */
+}
+
+/* ---- refusals -------------------------------------------------------------------------- */
+
+static void refused_and_taken_again(bench *b, const char *says) {
+  uint64_t errors = b->counters.store_errors;
+  assert_int_equal(do_join(b, "c", "s"), AU_ESTORE);
+  assert_true(b->counters.store_errors > errors);
+  assert_false(is_available(b->store));
+  if (!strstr(reason(b), says)) fail_msg("the reason is '%s'", reason(b));
+  assert_int_equal(b->store->ops->renewed_ago_ms(b->store, slice_of("c"), slice_of("s")), -1);
+}
+
+static void out_of_memory(void **state) {
+  bench *b = *state;
+  ASK(&b->server, "CONFIG SET maxmemory 1");
+  refused_and_taken_again(b, "out of memory");
+  assert_int_equal(do_sample(b, "c").status, AU_OK); /* reading works, and is no recovery */
+  bench_run_ms(b, 1200);
+  assert_false(is_available(b->store));
+  ASK(&b->server, "CONFIG SET maxmemory 0");
+  RUN_UNTIL(b, is_available(b->store)); /* found out without anybody writing */
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+}
+
+static void read_only(void **state) {
+  bench *b = *state;
+  ASK(&b->server, "REPLICAOF 127.0.0.1 1");
+  refused_and_taken_again(b, "read-only");
+  ASK(&b->server, "REPLICAOF NO ONE");
+  RUN_UNTIL(b, is_available(b->store));
+}
+
+/* The index of a customer is something else: that customer is refused, others are not. */
+static void an_index_of_the_wrong_type(void **state) {
+  bench *b = *state;
+  ASK(&b->server, "SET au:idx:c x");
+  refused_and_taken_again(b, "wrong type");
+  assert_int_equal(do_sample(b, "c").status, AU_ESTORE);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_ESTORE);
+  assert_int_equal(ASK(&b->server, "EXISTS presence:c:s"), 1); /* not half of it */
+  assert_int_equal(do_join(b, "d", "s"), AU_OK);
+  ASK(&b->server, "DEL au:idx:c");
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  RUN_UNTIL(b, is_available(b->store));
+}
+
+static void a_command_not_permitted(void **state) {
+  bench *b = *state;
+  ASK(&b->server, "ACL SETUSER default -set");
+  refused_and_taken_again(b, "does not permit");
+  ASK(&b->server, "ACL SETUSER default +set");
+  RUN_UNTIL(b, is_available(b->store));
+}
+
+/* Scripts are sent as text: nothing is lost with the cache. */
+static void scripts_flushed(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  ASK(&b->server, "SCRIPT FLUSH");
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  assert_int_equal(ASK(&b->server, "EXISTS presence:c:s"), 0);
+}
+
+static void too_many_in_flight(void **state) {
+  bench *b = *state;
+  enum { MANY = 25000 };
+  outcome *o = calloc(MANY, sizeof *o);
+  unsigned begun = 0, busy = 0;
+  kill(b->server.pid, SIGSTOP);
+  for (size_t i = 0; i < MANY; i++) {
+    au_status status = b->store->ops->sample(b->store, slice_of("c"), on_sampled, &o[i]);
+    begun += status == AU_OK;
+    busy += status == AU_EBUSY;
+  }
+  assert_int_equal(begun + busy, MANY);
+  assert_in_range(begun, 6000, 6667); /* three commands each */
+  kill(b->server.pid, SIGCONT);
+  RUN_UNTIL(b, in_flight(b) == 0);
+  unsigned ok = 0;
+  for (size_t i = 0; i < MANY; i++) ok += o[i].calls == 1 && o[i].status == AU_OK;
+  assert_int_equal(ok, begun);
+  free(o);
+}
+
+/* ---- stops --------------------------------------------------------------------------------- */
+
+static void stopped_with_operations_in_flight(void **state) {
+  bench *b = *state;
+  outcome o[KINDS] = {0}, late[KINDS] = {0};
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  b->store->ops->watch(b->store, slice_of("c"), true);
+  b->store->ops->reconcile(b->store);
+  assert_int_equal(begin_all(b, o), KINDS);
+  b->store->ops->stop(b->store, bench_on_stopped, b);
+  assert_int_equal(calls(o), 0);
+  assert_int_equal(begin_all(b, late), 0);
+  for (size_t i = 0; i < KINDS; i++) assert_int_equal(late[i].status, AU_ECANCELED);
+  unsigned changed = b->changed;
+  while (b->stopped == 0) {
+    uv_run(&b->loop, UV_RUN_ONCE);
+    if (b->stopped) assert_int_equal(calls(o), KINDS); /* before `stopped` */
+  }
+  each_ended_once(o, AU_ECANCELED);
+  assert_int_equal(b->changed, changed);
+  b->store->ops->free(b->store);
+  b->store = NULL;
+}
+
+/* At every moment of an operation: after one turn of the loop, after two, … */
+static void stopped_at_any_turn(void **state) {
+  bench *b = *state;
+  for (int turns = 0; turns < 12; turns++) {
+    outcome o[KINDS] = {0};
+    if (!b->store) bench_start(b);
+    b->store->ops->reconcile(b->store);
+    assert_int_equal(begin_all(b, o), KINDS);
+    for (int i = 0; i < turns; i++) uv_run(&b->loop, UV_RUN_NOWAIT);
+    bench_close(b, b->store);
+    b->store = NULL;
+    for (size_t i = 0; i < KINDS; i++) assert_int_equal(o[i].calls, 1);
+  }
+}
+
+static void stopped_while_lost(void **state) {
+  bench *b = *state;
+  outcome o[KINDS] = {0};
+  server_kill(&b->server);
+  unsigned begun = begin_all(b, o);
+  bench_close(b, b->store);
+  b->store = NULL;
+  assert_int_equal(calls(o), begun);
+}
+
+#define CASE(name)               cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE_WITHOUT_REDIS(name) cmocka_unit_test_setup_teardown(name, setup_nothing, teardown)
+
+int main(void) {
+  log_configure(AU_LOG_ERROR, AU_LOG_TEXT);
+  const struct CMUnitTest tests[] = {
+      CASE_WITHOUT_REDIS(before_redis_is_there),
+      CASE_WITHOUT_REDIS(urls_that_are_none),
+      CASE_WITHOUT_REDIS(passwords),
+      CASE(killed_links_come_back),
+      CASE(killed_and_started_empty),
+      CASE(stopped_and_continued),
+      CASE(a_dead_subscriber_is_noticed),
+      CASE(deaf_it_hears_itself),
+      CASE(out_of_memory),
+      CASE(read_only),
+      CASE(an_index_of_the_wrong_type),
+      CASE(a_command_not_permitted),
+      CASE(scripts_flushed),
+      CASE(too_many_in_flight),
+      CASE(stopped_with_operations_in_flight),
+      CASE(stopped_at_any_turn),
+      CASE(stopped_while_lost),
+  };
+  return cmocka_run_group_tests_name("redis_loss", tests, NULL, NULL);
+}

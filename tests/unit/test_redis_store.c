@@ -1,0 +1,561 @@
+/* The Redis store against a real redis-server: what each operation leaves in Redis, what it
+ * answers, and what the daemon is told. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "redis_fixture.h"
+#include "utils/log.h"
+
+static int setup(void **state) {
+  bench *b = bench_create();
+  server_start(&b->server);
+  bench_start(b);
+  *state = b;
+  return 0;
+}
+
+static int teardown(void **state) {
+  bench_free(*state);
+  return 0;
+}
+
+/* Whether the value of a key holds a text. */
+static bool holds(bench *b, const char *key, const char *text) {
+  redisReply *reply = ask_redis(&b->server, "GET %s", key);
+  bool found = reply->type == REDIS_REPLY_STRING && strstr(reply->str, text);
+  freeReplyObject(reply);
+  return found;
+}
+
+static long long redis_ms(bench *b) {
+  redisReply *reply = ask_redis(&b->server, "TIME");
+  long long ms = atoll(reply->element[0]->str) * 1000 + atoll(reply->element[1]->str) / 1000;
+  freeReplyObject(reply);
+  return ms;
+}
+
+/* ---- touch ------------------------------------------------------------------- */
+
+static void a_join_writes_key_index_and_list(void **state) {
+  bench *b = *state;
+  au_beat beat = beat_of("shop123", "s1", "t1");
+  beat.platform = slice_of("desk\"top");
+  beat.user_agent = slice_of("Mozilla/5.0");
+  beat.is_leader = false;
+  assert_int_equal(do_touch(b, b->store, &beat, AU_TOUCH_JOIN), AU_OK);
+  static const char *const parts[] = {
+      "\"customerId\":\"shop123\"",    "\"sessionId\":\"s1\"", "\"tabId\":\"t1\"",
+      "\"timestamp\":1234567890",      "\"isLeader\":false",   "\"platform\":\"desk\\\"top\"",
+      "\"userAgent\":\"Mozilla/5.0\"", "\"updatedAt\":"};
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    if (!holds(b, "presence:shop123:s1", parts[i])) fail_msg("no %s", parts[i]);
+  assert_in_range(ASK(&b->server, "PTTL presence:shop123:s1"), 170000, 180000);
+  assert_int_equal(ASK(&b->server, "ZSCORE au:customers shop123"), 0);
+  assert_int_equal(ASK(&b->server, "DBSIZE"), 3);
+  RUN_UNTIL(b, b->changed == 1);
+  assert_string_equal(b->changed_id, "shop123");
+}
+
+/* The index may end a session a moment before its key, never after it. */
+static void the_index_never_outlives_the_key(void **state) {
+  bench *b = *state;
+  for (int i = 0; i < 20; i++) {
+    assert_int_equal(do_join(b, "c", "s"), AU_OK);
+    long long score = ASK(&b->server, "ZSCORE au:idx:c s");
+    long long end = ASK(&b->server, "PEXPIRETIME presence:c:s");
+    if (score > end || score < end - 50) fail_msg("score %lld, key %lld", score, end);
+  }
+}
+
+static void a_beat_keeps_what_the_join_said(void **state) {
+  bench *b = *state;
+  au_beat join = beat_of("c", "s", "t1");
+  join.platform = slice_of("desktop");
+  join.user_agent = slice_of("agent");
+  join.is_leader = false;
+  assert_int_equal(do_touch(b, b->store, &join, AU_TOUCH_JOIN), AU_OK);
+  au_beat beat = beat_of("c", "s", "t2");
+  beat.timestamp = 77;
+  assert_int_equal(do_touch(b, b->store, &beat, AU_TOUCH_BEAT), AU_OK);
+  static const char *const parts[] = {"\"platform\":\"desktop\"", "\"userAgent\":\"agent\"",
+                                      "\"isLeader\":false", "\"tabId\":\"t2\"", "\"timestamp\":77"};
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    assert_true(holds(b, "presence:c:s", parts[i]));
+  assert_int_equal(b->store->ops->health(b->store).sessions, 1);
+
+  join.platform = slice_of("mobile"); /* another join replaces it */
+  join.user_agent = slice_of("");
+  assert_int_equal(do_touch(b, b->store, &join, AU_TOUCH_JOIN), AU_OK);
+  assert_true(holds(b, "presence:c:s", "\"platform\":\"mobile\""));
+  assert_false(holds(b, "presence:c:s", "agent\":\"agent\""));
+}
+
+/* The session was joined through another daemon: what that one wrote is kept. */
+static void a_beat_of_an_unknown_session_reads_its_key(void **state) {
+  bench *b = *state;
+  au_beat join = beat_of("c", "s", "t1");
+  join.platform = slice_of("desktop");
+  join.user_agent = slice_of("agent");
+  assert_int_equal(do_touch(b, b->store, &join, AU_TOUCH_JOIN), AU_OK);
+  au_store *other;
+  assert_int_equal(bench_open(b, &other), AU_OK);
+  RUN_UNTIL(b, is_available(other));
+  au_beat beat = beat_of("c", "s", "t9");
+  assert_int_equal(do_touch(b, other, &beat, AU_TOUCH_BEAT), AU_OK);
+  assert_true(holds(b, "presence:c:s", "\"platform\":\"desktop\""));
+  assert_true(holds(b, "presence:c:s", "\"userAgent\":\"agent\""));
+  assert_true(holds(b, "presence:c:s", "\"tabId\":\"t9\""));
+  assert_int_equal(do_sample(b, "c").sample.count, 1);
+  bench_close(b, other);
+}
+
+/* A beat on what is no session makes one of it. */
+static void a_beat_replaces_a_foreign_value(void **state) {
+  bench *b = *state;
+  au_beat beat = beat_of("c", "s1", "t1");
+  ASK(&b->server, "SET presence:c:s1 %s", "no JSON at all");
+  assert_int_equal(do_touch(b, b->store, &beat, AU_TOUCH_BEAT), AU_OK);
+  assert_true(holds(b, "presence:c:s1", "\"tabId\":\"t1\""));
+  beat.session_id = slice_of("s2");
+  ASK(&b->server, "RPUSH presence:c:s2 a b");
+  assert_int_equal(do_touch(b, b->store, &beat, AU_TOUCH_BEAT), AU_OK);
+  assert_true(holds(b, "presence:c:s2", "\"tabId\":\"t1\""));
+  assert_in_range(ASK(&b->server, "TTL presence:c:s2"), 170, 180);
+  assert_true(is_available(b->store));
+}
+
+/* Somebody emptied Redis: the next beat of a session that is known here counts again. */
+static void a_beat_after_a_flush_counts_again(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  RUN_UNTIL(b, b->changed == 1);
+  ASK(&b->server, "FLUSHALL");
+  au_beat beat = beat_of("c", "s", "t1");
+  assert_int_equal(do_touch(b, b->store, &beat, AU_TOUCH_BEAT), AU_OK);
+  assert_int_equal(ASK(&b->server, "ZSCORE au:customers c"), 0);
+  assert_int_equal(do_sample(b, "c").sample.count, 1);
+  RUN_UNTIL(b, b->changed == 2);
+}
+
+static void the_longest_words_fit(void **state) {
+  bench *b = *state;
+  char id[AU_ID_MAX + 1], long_id[AU_ID_MAX + 2], platform[AU_PLATFORM_MAX],
+      agent[AU_USER_AGENT_MAX];
+  memset(id, 'i', AU_ID_MAX);
+  id[AU_ID_MAX] = '\0';
+  memset(long_id, 'i', AU_ID_MAX + 1);
+  long_id[AU_ID_MAX + 1] = '\0';
+  memset(platform, 1, sizeof platform); /* each becomes \u0001 */
+  memset(agent, '"', sizeof agent);
+  au_beat beat = beat_of(id, id, id);
+  beat.platform = (au_slice){platform, sizeof platform};
+  beat.user_agent = (au_slice){agent, sizeof agent};
+  assert_int_equal(do_touch(b, b->store, &beat, AU_TOUCH_JOIN), AU_OK);
+  assert_int_equal(do_sample(b, id).sample.count, 1);
+  assert_int_equal(do_leave(b, id, id, id), AU_OK);
+  assert_int_equal(do_sample(b, id).sample.count, 0);
+
+  static const char *const bad[] = {"", "a:b", "a b", "*", "a\nb"};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0] + 1; i++) {
+    const char *word = i < sizeof bad / sizeof bad[0] ? bad[i] : long_id;
+    assert_int_equal(do_join(b, word, "s"), AU_EINVAL);
+    assert_int_equal(do_join(b, "c", word), AU_EINVAL);
+    assert_int_equal(do_leave(b, word, "s", "t"), AU_EINVAL);
+    assert_int_equal(do_sample(b, word).status, AU_EINVAL);
+    assert_int_equal(do_save(b, word, 1), AU_EINVAL);
+    assert_int_equal(do_forget(b, word), AU_EINVAL);
+    assert_int_equal(do_publish(b, word, 1), AU_EINVAL);
+  }
+}
+
+/* ---- leave and shorten ---------------------------------------------------------- */
+
+static void a_leave_ends_only_what_its_tab_holds(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "s", "t2"), AU_OK);
+  assert_int_equal(ASK(&b->server, "EXISTS presence:c:s"), 1);
+  assert_int_equal(do_sample(b, "c").sample.count, 1);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  assert_int_equal(ASK(&b->server, "EXISTS presence:c:s"), 0);
+  assert_int_equal(ASK(&b->server, "EXISTS au:idx:c"), 0);
+  assert_int_equal(do_sample(b, "c").sample.count, 0);
+  assert_int_equal(b->store->ops->health(b->store).sessions, 0);
+  RUN_UNTIL(b, b->changed == 2);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK); /* once more changes nothing */
+  bench_run_ms(b, 20);
+  assert_int_equal(b->changed, 2);
+}
+
+/* Values of other programs never stop a leave, nor are they taken for held. */
+static void a_leave_meets_foreign_values(void **state) {
+  bench *b = *state;
+  static const char *const values[] = {"junk", "[]", "17",  "{\"tabId\":7}", "{\"tabId\":null}",
+                                       "{}",   "",   "null"};
+  for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+    ASK(&b->server, "SET presence:c:s %s EX 100", values[i]);
+    assert_int_equal(do_leave(b, "c", "s", "7"), AU_OK);
+    if (ASK(&b->server, "EXISTS presence:c:s") != 1) fail_msg("'%s' was taken for held", values[i]);
+  }
+  ASK(&b->server, "DEL presence:c:s");
+  ASK(&b->server, "LPUSH presence:c:s x");
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  assert_int_equal(ASK(&b->server, "EXISTS presence:c:s"), 1);
+
+  ASK(&b->server, "SET presence:c:s2 %s EX 100", "{\"tabId\":\"t7\"}"); /* a good one */
+  ASK(&b->server, "ZADD au:idx:c %lld s2", redis_ms(b) + 100000);
+  assert_int_equal(do_leave(b, "c", "s2", "t7"), AU_OK);
+  assert_int_equal(ASK(&b->server, "EXISTS presence:c:s2"), 0);
+  RUN_UNTIL(b, b->changed == 1);
+}
+
+static void a_leave_after_the_key_was_deleted(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  ASK(&b->server, "DEL presence:c:s");
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  assert_int_equal(do_sample(b, "c").sample.count, 0);
+  assert_int_equal(b->store->ops->health(b->store).sessions, 0);
+}
+
+static au_status do_shorten(bench *b, const char *tab, int64_t grace_ms) {
+  outcome o;
+  au_beat beat = beat_of("c", "s", tab);
+  DO(b, &o, b->store->ops->shorten(b->store, &beat, grace_ms, on_done, &o));
+  return o.status;
+}
+
+static void shortened_and_renewed(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(do_shorten(b, "t2", 10000), AU_OK); /* not its tab */
+  assert_in_range(ASK(&b->server, "PTTL presence:c:s"), 170000, 180000);
+  assert_int_equal(do_shorten(b, "t1", 10000), AU_OK);
+  assert_in_range(ASK(&b->server, "PTTL presence:c:s"), 9000, 10000);
+  long long score = ASK(&b->server, "ZSCORE au:idx:c s");
+  assert_in_range(score, redis_ms(b) + 8000, redis_ms(b) + 10000);
+  assert_int_equal(do_shorten(b, "t1", 20000), AU_OK); /* never longer */
+  assert_int_equal(ASK(&b->server, "ZSCORE au:idx:c s"), score);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_in_range(ASK(&b->server, "PTTL presence:c:s"), 170000, 180000);
+  assert_true(ASK(&b->server, "ZSCORE au:idx:c s") > redis_ms(b) + 170000);
+}
+
+/* Whoever vanished is told of when the grace is over, by this daemon's own table. */
+static void the_end_of_a_session_is_told(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  RUN_UNTIL(b, b->changed == 1);
+  assert_int_equal(do_shorten(b, "t1", b->config.disconnect_grace_ms), AU_OK);
+  RUN_UNTIL(b, b->changed == 2);
+  assert_int_equal(do_sample(b, "c").sample.count, 0);
+  assert_int_equal(b->store->ops->health(b->store).sessions, 0);
+}
+
+static int setup_short_grace(void **state) {
+  bench *b = bench_create();
+  b->config.disconnect_grace_ms = 200;
+  server_start(&b->server);
+  bench_start(b);
+  *state = b;
+  return 0;
+}
+
+/* ---- customers ----------------------------------------------------------------------- */
+
+static void an_unknown_customer_is_zero_and_stays_unknown(void **state) {
+  bench *b = *state;
+  ASK(&b->server, "CONFIG RESETSTAT");
+  outcome o = do_sample(b, "nobody");
+  assert_int_equal(o.status, AU_OK);
+  assert_int_equal(o.sample.count, 0);
+  assert_false(o.sample.has_ema);
+  assert_int_equal(o.sample.elapsed_ms, 0);
+  assert_false(o.sample.stale);
+  assert_int_equal(ASK(&b->server, "DBSIZE"), 0);
+}
+
+static const struct {
+  const char *name, *text;
+  bool has_ema;
+  double ema;
+} emas[] = {
+    {"a number", "38.5", true, 38.5},
+    {"an integer", "7", true, 7},
+    {"zero", "0", true, 0},
+    {"an exponent", "1.5e2", true, 150},
+    {"nothing", "", false, 0},
+    {"a word", "many", false, 0},
+    {"a number and more", "7 ", false, 0},
+    {"negative", "-1", false, 0},
+    {"not a number", "nan", false, 0},
+    {"infinite", "inf", false, 0},
+    {"beyond a double", "1e999", false, 0},
+    {"hexadecimal", "0x10", false, 0},
+    {"very long",
+     "1111111111111111111111111111111111111111111111111111111111111111111111111111111"
+     "111111111",
+     false, 0},
+};
+
+static void what_another_program_wrote_as_ema(void **state) {
+  bench *b = *state;
+  for (size_t i = 0; i < sizeof emas / sizeof emas[0]; i++) {
+    ASK(&b->server, "SET ema:c %s", emas[i].text);
+    outcome o = do_sample(b, "c");
+    if (o.status != AU_OK || o.sample.has_ema != emas[i].has_ema || o.sample.ema != emas[i].ema)
+      fail_msg("%s: has %d, %f", emas[i].name, o.sample.has_ema, o.sample.ema);
+  }
+  ASK(&b->server, "DEL ema:c");
+  ASK(&b->server, "RPUSH ema:c 1");
+  outcome o = do_sample(b, "c");
+  assert_int_equal(o.status, AU_OK);
+  assert_false(o.sample.has_ema);
+  assert_false(is_available(b->store)); /* told, and put right by the next tick */
+  assert_int_equal(do_save(b, "c", 2), AU_OK);
+  assert_true(do_sample(b, "c").sample.has_ema);
+  RUN_UNTIL(b, is_available(b->store));
+}
+
+static void saved_and_read_back(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(do_save(b, "c", 40.4), AU_OK);
+  assert_true(holds(b, "ema:c", "40.4"));
+  assert_int_equal(ASK(&b->server, "TTL ema:c"), -1);
+  long long ticked = ASK(&b->server, "ZSCORE au:customers c");
+  assert_in_range(ticked, redis_ms(b) - 2000, redis_ms(b));
+  bench_run_ms(b, 60);
+  outcome o = do_sample(b, "c");
+  assert_int_equal(o.sample.count, 1);
+  assert_true(o.sample.has_ema);
+  assert_true(o.sample.ema == 40.4);
+  assert_in_range(o.sample.elapsed_ms, 55, 3000);
+}
+
+/* More of them than one portion takes. */
+static void a_save_clears_ended_sessions(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "live"), AU_OK);
+  for (int i = 0; i < 1700; i++) ASK(&b->server, "ZADD au:idx:c %d dead%d", 1000 + i, i);
+  assert_int_equal(do_sample(b, "c").sample.count, 1);
+  assert_int_equal(do_save(b, "c", 1), AU_OK);
+  RUN_UNTIL(b, ASK(&b->server, "ZCARD au:idx:c") == 1);
+}
+
+static void who_is_due(void **state) {
+  bench *b = *state;
+  long long now = redis_ms(b);
+  assert_int_equal(do_due(b, 1000, 0, 10).n, 0);
+  ASK(&b->server, "ZADD au:customers 0 new %lld old %lld recent %lld older", now - 5000, now - 100,
+      now - 9000);
+  outcome o = do_due(b, 1000, 0, 10);
+  assert_int_equal(o.status, AU_OK);
+  assert_int_equal(o.n, 3);
+  assert_string_equal(o.ids[0], "new");
+  assert_string_equal(o.ids[1], "older");
+  assert_string_equal(o.ids[2], "old");
+  o = do_due(b, 1000, 1, 1);
+  assert_int_equal(o.n, 1);
+  assert_string_equal(o.ids[0], "older");
+  assert_int_equal(do_due(b, 1000, 3, 10).n, 0);
+  assert_int_equal(do_save(b, "older", 1), AU_OK); /* takes it off */
+  assert_int_equal(do_due(b, 1000, 0, 10).n, 2);
+}
+
+static void what_is_no_customer_is_taken_off(void **state) {
+  bench *b = *state;
+  ASK(&b->server, "ZADD au:customers 0 good 0 %s 0 %b", "not:an:id", "\0\n", (size_t)2);
+  outcome o = do_due(b, 1000, 0, 10);
+  assert_int_equal(o.n, 1);
+  assert_string_equal(o.ids[0], "good");
+  RUN_UNTIL(b, ASK(&b->server, "ZCARD au:customers") == 1);
+}
+
+static void forgotten_only_when_empty(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(do_save(b, "c", 1), AU_OK);
+  assert_int_equal(do_forget(b, "c"), AU_OK);
+  assert_int_equal(ASK(&b->server, "EXISTS ema:c au:idx:c au:customers"), 3);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  ASK(&b->server, "ZADD au:idx:c 1000 ended");
+  assert_int_equal(do_forget(b, "c"), AU_OK);
+  assert_int_equal(ASK(&b->server, "DBSIZE"), 0);
+}
+
+static void a_limit_is_met_before_redis_is_told(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c1", "s1"), AU_OK);
+  assert_int_equal(do_join(b, "c1", "s2"), AU_OK);
+  assert_int_equal(do_join(b, "c2", "s1"), AU_OK);
+  assert_int_equal(do_join(b, "c3", "s1"), AU_EFULL); /* customers: 2 */
+  assert_int_equal(do_join(b, "c1", "s3"), AU_OK);
+  assert_int_equal(do_join(b, "c1", "s4"), AU_EFULL); /* sessions: 4 */
+  assert_int_equal(do_join(b, "c1", "s1"), AU_OK);    /* a known one */
+  assert_int_equal(ASK(&b->server, "EXISTS presence:c3:s1 presence:c1:s4 au:idx:c3"), 0);
+  assert_int_equal(do_leave(b, "c2", "s1", "t1"), AU_OK);
+  assert_int_equal(do_join(b, "c3", "s1"), AU_OK);
+}
+
+/* Many at once, before the first is answered. */
+static void a_limit_holds_for_those_in_flight(void **state) {
+  bench *b = *state;
+  outcome o[8] = {0};
+  unsigned begun = 0, full = 0;
+  for (size_t i = 0; i < 8; i++) {
+    char session[8];
+    snprintf(session, sizeof session, "s%zu", i);
+    au_beat beat = beat_of("c1", session, "t1");
+    au_status status = b->store->ops->touch(b->store, &beat, AU_TOUCH_BEAT, on_done, &o[i]);
+    begun += status == AU_OK;
+    full += status == AU_EFULL;
+  }
+  assert_int_equal(begun, 4);
+  assert_int_equal(full, 4);
+  assert_int_equal(b->store->ops->health(b->store).in_flight, 4);
+  RUN_UNTIL(b, b->store->ops->health(b->store).in_flight == 0);
+  for (size_t i = 0; i < 4; i++) assert_int_equal(o[i].status, AU_OK);
+  assert_int_equal(do_sample(b, "c1").sample.count, 4);
+}
+
+static int setup_small(void **state) {
+  bench *b = bench_create();
+  b->config.max_sessions = 4;
+  b->config.max_customers = 2;
+  server_start(&b->server);
+  bench_start(b);
+  *state = b;
+  return 0;
+}
+
+static void renewed_ago(void **state) {
+  bench *b = *state;
+  assert_int_equal(b->store->ops->renewed_ago_ms(b->store, slice_of("c"), slice_of("s")), -1);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  bench_run_ms(b, 30);
+  int64_t ago = b->store->ops->renewed_ago_ms(b->store, slice_of("c"), slice_of("s"));
+  assert_in_range(ago, 25, 3000);
+}
+
+/* ---- messages ----------------------------------------------------------------------------- */
+
+static void watch(bench *b, const char *customer, bool on) {
+  b->store->ops->watch(b->store, slice_of(customer), on);
+}
+
+static long long subscribers(bench *b, const char *customer) {
+  redisReply *reply = ask_redis(&b->server, "PUBSUB NUMSUB metrics:%s", customer);
+  long long n = reply->element[1]->integer;
+  freeReplyObject(reply);
+  return n;
+}
+
+static void published_to_those_who_watch(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_publish(b, "c", 3), AU_OK);
+  watch(b, "c", true);
+  watch(b, "c", true);
+  RUN_UNTIL(b, subscribers(b, "c") == 1);
+  bench_run_ms(b, 20);
+  assert_int_equal(do_publish(b, "c", 5), AU_OK);
+  RUN_UNTIL(b, b->published > 0);
+  assert_string_equal(b->metrics_id, "c");
+  assert_int_equal(b->metrics.count, 5);
+  assert_true(b->metrics.ema == 1.5);
+  assert_int_equal(b->metrics.timestamp_ms, 1700000000000);
+  assert_int_equal(do_publish(b, "other", 5), AU_OK);
+  bench_run_ms(b, 20);
+  assert_int_equal(b->published, 1);
+  watch(b, "c", false);
+  RUN_UNTIL(b, subscribers(b, "c") == 0);
+  assert_int_equal(do_publish(b, "c", 6), AU_OK);
+  bench_run_ms(b, 20);
+  assert_int_equal(b->published, 1);
+}
+
+/* On and off in one turn, and again: the last word counts. */
+static void watched_and_not_and_watched(void **state) {
+  bench *b = *state;
+  for (int i = 0; i < 7; i++) watch(b, "c", i % 2 == 0);
+  RUN_UNTIL(b, subscribers(b, "c") == 1);
+  for (int i = 0; i < 7; i++) {
+    watch(b, "c", i % 2 == 1);
+    uv_run(&b->loop, UV_RUN_NOWAIT);
+  }
+  RUN_UNTIL(b, subscribers(b, "c") == 0);
+}
+
+/* More than are asked for at once. */
+static void many_are_watched(void **state) {
+  bench *b = *state;
+  char id[16];
+  for (int i = 0; i < 3000; i++) {
+    snprintf(id, sizeof id, "c%d", i);
+    watch(b, id, true);
+  }
+  RUN_UNTIL(b, ASK(&b->server, "PUBSUB CHANNELS metrics:*") == 3000);
+  ASK(&b->server, "PUBLISH metrics:c2999 %s",
+      "{\"customerId\":\"c2999\",\"count\":1,\"ema\":1,\"timestamp\":1}");
+  RUN_UNTIL(b, b->published == 1);
+}
+
+static void messages_of_other_programs(void **state) {
+  bench *b = *state;
+  static const char *const ignored[] = {
+      "junk",
+      "",
+      "[]",
+      "{}",
+      "{\"customerId\":\"d\",\"count\":1,\"ema\":1,\"timestamp\":1}",
+      "{\"customerId\":\"c\",\"count\":-1,\"ema\":1,\"timestamp\":1}"};
+  watch(b, "c", true);
+  RUN_UNTIL(b, subscribers(b, "c") == 1);
+  for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+    ASK(&b->server, "PUBLISH metrics:c %s", ignored[i]);
+  ASK(&b->server, "PUBLISH metrics:c %s",
+      "{\"customerId\":\"c\",\"count\":9,\"ema\":2.25,\"timestamp\":5,\"more\":1}");
+  RUN_UNTIL(b, b->published > 0);
+  assert_int_equal(b->published, 1);
+  assert_int_equal(b->metrics.count, 9);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  log_configure(AU_LOG_ERROR, AU_LOG_TEXT);
+  const struct CMUnitTest tests[] = {
+      CASE(a_join_writes_key_index_and_list),
+      CASE(the_index_never_outlives_the_key),
+      CASE(a_beat_keeps_what_the_join_said),
+      CASE(a_beat_of_an_unknown_session_reads_its_key),
+      CASE(a_beat_replaces_a_foreign_value),
+      CASE(a_beat_after_a_flush_counts_again),
+      CASE(the_longest_words_fit),
+      CASE(a_leave_ends_only_what_its_tab_holds),
+      CASE(a_leave_meets_foreign_values),
+      CASE(a_leave_after_the_key_was_deleted),
+      CASE(shortened_and_renewed),
+      cmocka_unit_test_setup_teardown(the_end_of_a_session_is_told, setup_short_grace, teardown),
+      CASE(an_unknown_customer_is_zero_and_stays_unknown),
+      CASE(what_another_program_wrote_as_ema),
+      CASE(saved_and_read_back),
+      CASE(a_save_clears_ended_sessions),
+      CASE(who_is_due),
+      CASE(what_is_no_customer_is_taken_off),
+      CASE(forgotten_only_when_empty),
+      cmocka_unit_test_setup_teardown(a_limit_is_met_before_redis_is_told, setup_small, teardown),
+      cmocka_unit_test_setup_teardown(a_limit_holds_for_those_in_flight, setup_small, teardown),
+      CASE(renewed_ago),
+      CASE(published_to_those_who_watch),
+      CASE(watched_and_not_and_watched),
+      CASE(many_are_watched),
+      CASE(messages_of_other_programs),
+  };
+  return cmocka_run_group_tests_name("redis_store", tests, NULL, NULL);
+}
