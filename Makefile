@@ -101,11 +101,11 @@ deps-build:
 
 deps: deps-build ## install what building and testing need (Debian packages, npm)
 	$(call apt_install,$(DEB_TEST))
-	@node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null || { \
-	  echo "installing: nodejs"; $(MAKE) --no-print-directory deps-node; }
-	@npm --version >/dev/null 2>&1 || { echo "installing: npm"; $(MAKE) --no-print-directory deps-npm; }
+	@node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null || \
+	  $(MAKE) --no-print-directory deps-node
+	@npm --version >/dev/null 2>&1 || $(MAKE) --no-print-directory deps-npm
 	@[ tests/node_modules/.package-lock.json -nt tests/package-lock.json ] || \
-	  { echo "installing: npm packages of tests/"; npm ci --prefix tests --no-audit --no-fund --silent \
+	  { echo "installing: npm packages of tests/"; npm ci --prefix tests --no-audit --no-fund --loglevel=error >/dev/null \
 	    && touch tests/node_modules/.package-lock.json; }
 
 .PHONY: deps-node deps-npm deps-lint

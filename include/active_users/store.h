@@ -22,11 +22,12 @@ typedef void (*au_done_fn)(au_status status, void *arg);
 
 /* One customer as the store sees it now. */
 typedef struct au_sample {
-  uint32_t count;     /* live sessions */
-  bool has_ema;       /* false before the first tick; `ema` is 0 then */
-  double ema;         /* value saved by the last tick */
-  int64_t elapsed_ms; /* since the last tick, on the store's clock; 0 before the first */
-  bool stale;         /* the shared store is lost; this is what the daemon last knew */
+  uint32_t count; /* live sessions */
+  bool has_ema;   /* false before the first tick; `ema` is 0 then */
+  double ema;     /* value saved by the last tick */
+  int64_t
+      elapsed_ms; /* since the last tick, on the store's clock, at least 1; 0 before the first */
+  bool stale;     /* the shared store is lost; this is what the daemon last knew */
 } au_sample;
 
 /* `sample` is borrowed for the callback and NULL unless status is AU_OK. */
@@ -51,9 +52,9 @@ typedef enum au_touch_kind {
 } au_touch_kind;
 
 typedef struct au_store_health {
-  bool available;     /* operations are acknowledged now */
+  bool available;     /* operations are acknowledged now, as far as the store can tell */
   const char *name;   /* "memory" or "redis" */
-  const char *reason; /* why not available, static text; "" when available */
+  const char *reason; /* why degraded, static text; "" when all is well */
   uint32_t customers; /* customers this daemon knows */
   uint32_t sessions;  /* sessions this daemon knows */
   uint32_t in_flight; /* operations begun and not answered */

@@ -93,6 +93,7 @@ static void print_welcome(const app *a) {
 /* Runs from the loop when the server has closed all it had. */
 static void on_stopped(void *arg) {
   app *a = arg;
+  signal(SIGHUP, SIG_IGN); /* without a watcher it would end us by force */
   for (size_t i = 0; i < SIGNALS; i++) uv_close((uv_handle_t *)&a->watchers[i], NULL);
 }
 

@@ -5,6 +5,7 @@
 #include "adapters/memory.h"
 #include "adapters/redis.h"
 #include "services/broadcast.h"
+#include "services/changes.h"
 #include "services/presence.h"
 #include "services/ticker.h"
 #include "transports/http_conn.h"
@@ -37,9 +38,8 @@ struct au_server {
   websocket *websocket;
   uint16_t http_port, ws_port;
 
-  uv_check_t after_poll; /* together these time how long a turn holds the loop */
   uv_prepare_t before_poll;
-  uint64_t turn_began_ns;
+  uint64_t turn_ns, idle_ns;
   uv_timer_t hurry_timer;
   unsigned handles_open;
 
@@ -94,16 +94,15 @@ static void on_socket_released(void *arg) {
 
 /* ---- how long a turn holds the loop --------------------------------------- */
 
-static void on_after_poll(uv_check_t *check) {
-  au_server *server = check->data;
-  server->turn_began_ns = uv_hrtime();
-}
-
 static void on_before_poll(uv_prepare_t *prepare) {
   au_server *server = prepare->data;
-  if (server->turn_began_ns == 0) return;
-  uint64_t held_ms = (uv_hrtime() - server->turn_began_ns) / 1000000;
-  if (held_ms > server->counters.loop_lag_ms) server->counters.loop_lag_ms = held_ms;
+  uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(server->loop);
+  if (server->turn_ns != 0) {
+    uint64_t held_ms = (now_ns - server->turn_ns - (idle_ns - server->idle_ns)) / 1000000;
+    if (held_ms > server->counters.loop_lag_ms) server->counters.loop_lag_ms = held_ms;
+  }
+  server->turn_ns = now_ns;
+  server->idle_ns = idle_ns;
 }
 
 /* ---- create -------------------------------------------------------------- */
@@ -139,7 +138,14 @@ static au_status create_services(au_server *server, map_seed seed) {
   au_status status =
       presence_create(server->store, config->disconnect_grace_ms, seed, &server->presence);
   if (status != AU_OK) return status;
-  broadcast_hooks hooks = {on_broadcast_wake, on_broadcast_watch, wire_frame_update, server};
+  broadcast_hooks hooks = {
+      .wake = on_broadcast_wake,
+      .watch = on_broadcast_watch,
+      .print = wire_frame_update,
+      .arg = server,
+      .gap_ms = config->ema_interval_ms < CHANGES_INTERVAL_MS ? config->ema_interval_ms
+                                                              : CHANGES_INTERVAL_MS,
+  };
   status = broadcast_create(seed, &hooks, &server->broadcast);
   if (status != AU_OK) return status;
   ticker_config ticking = {
@@ -226,11 +232,11 @@ au_status au_server_create(uv_loop_t *loop, const au_config *config, au_server *
   server->clock = clock_system();
   log_configure(config->log_level, config->log_format);
 
-  uv_check_init(loop, &server->after_poll);
+  (void)uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
   uv_prepare_init(loop, &server->before_poll);
   uv_timer_init(loop, &server->hurry_timer);
-  server->after_poll.data = server->before_poll.data = server->hurry_timer.data = server;
-  server->handles_open = 3;
+  server->before_poll.data = server->hurry_timer.data = server;
+  server->handles_open = 2;
 
   au_status status = create_store(server, seed);
   if (status == AU_OK) status = create_services(server, seed);
@@ -262,7 +268,6 @@ au_status au_server_start(au_server *server) {
   if (status == AU_OK && server->websocket)
     status = listen_on(server, server->config.ws_port, REST_DOOR_WS, &server->ws_port);
   if (status != AU_OK) return status;
-  uv_check_start(&server->after_poll, on_after_poll);
   uv_prepare_start(&server->before_poll, on_before_poll);
   ticker_start(server->ticker);
   au_store_health health = server->store->ops->health(server->store);
@@ -301,7 +306,6 @@ static void on_handle_closed(uv_handle_t *handle) {
 }
 
 static void close_own_handles(au_server *server) {
-  uv_close((uv_handle_t *)&server->after_poll, on_handle_closed);
   uv_close((uv_handle_t *)&server->before_poll, on_handle_closed);
   uv_close((uv_handle_t *)&server->hurry_timer, on_handle_closed);
 }

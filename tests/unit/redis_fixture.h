@@ -130,7 +130,7 @@ typedef struct bench {
   au_config config;
   stats counters;
   au_store_events events;
-  au_store *store;
+  au_store *store, *other; /* the one under test, and another daemon's */
   unsigned changed, published, stopped;
   char changed_id[AU_ID_MAX + 1]; /* the newest */
   au_metrics metrics;             /* the newest; its customer is `metrics_id` */
@@ -195,8 +195,14 @@ static inline au_status bench_open(bench *b, au_store **out) {
                             &reason, out);
 }
 
+/* Neither lost nor refusing anything. */
 static inline bool is_available(au_store *store) {
-  return store->ops->health(store).available;
+  return store->ops->health(store).reason[0] == '\0';
+}
+
+/* Not even one key is at fault. */
+static inline bool is_well(au_store *store) {
+  return store->ops->health(store).reason[0] == '\0';
 }
 
 static inline void bench_start(bench *b) {
@@ -204,21 +210,42 @@ static inline void bench_start(bench *b) {
   RUN_UNTIL(b, is_available(b->store));
 }
 
-static inline void bench_close(bench *b, au_store *store) {
+static inline void bench_close(bench *b, au_store **open) {
+  au_store *store = *open;
+  *open = NULL;
   unsigned before = b->stopped;
   store->ops->stop(store, bench_on_stopped, b);
   RUN_UNTIL(b, b->stopped == before + 1);
   store->ops->free(store);
 }
 
-/* The loop must have nothing left of the store. */
+/* The loop must have nothing left of the stores. */
 static inline void bench_free(bench *b) {
-  if (b->store) bench_close(b, b->store);
+  if (b->store) bench_close(b, &b->store);
+  if (b->other) bench_close(b, &b->other);
+  for (int turn = 0; turn < 10; turn++) uv_run(&b->loop, UV_RUN_NOWAIT);
   uv_close((uv_handle_t *)&b->pulse, NULL);
-  uv_run(&b->loop, UV_RUN_DEFAULT);
-  assert_int_equal(uv_loop_close(&b->loop), 0);
+  uv_run(&b->loop, UV_RUN_NOWAIT);
   server_remove(&b->server);
+  assert_int_equal(uv_loop_close(&b->loop), 0);
   free(b);
+}
+
+/* ---- looking into Redis ------------------------------------------------------- */
+
+/* Whether the value of a key holds a text. */
+static inline bool holds(bench *b, const char *key, const char *text) {
+  redisReply *reply = ask_redis(&b->server, "GET %s", key);
+  bool found = reply->type == REDIS_REPLY_STRING && strstr(reply->str, text);
+  freeReplyObject(reply);
+  return found;
+}
+
+static inline long long redis_ms(bench *b) {
+  redisReply *reply = ask_redis(&b->server, "TIME");
+  long long ms = atoll(reply->element[0]->str) * 1000 + atoll(reply->element[1]->str) / 1000;
+  freeReplyObject(reply);
+  return ms;
 }
 
 /* ---- operations, one at a time --------------------------------------------------- */

@@ -105,11 +105,17 @@ static void parsing(void **state) {
        "00000000000000000000000000000000000000000000000000000000000000000000000000000000.0.0.1",
        NULL},
       {"UTF-8", "192.0.2.\xC2\xB9", NULL},
+      {"a port that is none", "192.0.2.1:evil", NULL},
+      {"an empty port", "192.0.2.1:", NULL},
+      {"a port too large", "192.0.2.1:65536", NULL},
+      {"something behind the bracket", "[::1]evil", NULL},
+      {"an empty port behind a bracket", "[::1]:", NULL},
+      {"IPv4 in brackets", "[192.0.2.1]", NULL},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     net_addr addr;
     au_slice text = exact(cases[i].text);
-    bool parsed = net_parse(text, &addr);
+    bool parsed = net_parse_forwarded(text, &addr);
     release(text);
     if (parsed != (cases[i].want != NULL))
       fail_msg("%s: %s", cases[i].name, parsed ? text_of(&addr) : "refused");
@@ -117,7 +123,20 @@ static void parsing(void **state) {
       fail_msg("%s: %s and not %s", cases[i].name, text_of(&addr), cases[i].want);
   }
   net_addr addr;
-  assert_false(net_parse((au_slice){NULL, 0}, &addr));
+  assert_false(net_parse_forwarded((au_slice){NULL, 0}, &addr));
+}
+
+/* An address and nothing else. */
+static void parsing_strictly(void **state) {
+  (void)state;
+  static const char *good[] = {"192.0.2.1", "::1", "::ffff:192.0.2.1"};
+  static const char *bad[] = {"", " 192.0.2.1", "192.0.2.1:80", "[::1]", "[::1]:80", "::1 "};
+  net_addr addr;
+  for (size_t i = 0; i < COUNT(good); i++)
+    if (!net_parse(slice_of(good[i]), &addr)) fail_msg("%s: refused", good[i]);
+  for (size_t i = 0; i < COUNT(bad); i++)
+    if (net_parse(slice_of(bad[i]), &addr)) fail_msg("'%s': taken", bad[i]);
+  assert_false(net_parse((au_slice){"1.2.3.4\0x", 9}, &addr));
 }
 
 /* A sockaddr of this address. */
@@ -210,7 +229,6 @@ static void a_list_of_networks(void **state) {
       {"a network of mapped addresses", "::ffff:10.0.0.0/104", "10.1.2.3", "11.0.0.0 ::1"},
       {"several", "127.0.0.1, ::1 ,10.0.0.0/8", "127.0.0.1 ::1 10.9.9.9", "127.0.0.2 ::2 11.0.0.1"},
       {"an empty part", "127.0.0.1,,10.0.0.0/8,", "127.0.0.1 10.0.0.1", "0.0.0.0 ::"},
-      {"in brackets", "[2001:db8::]/32", "2001:db8::1", "2001:db9::1"},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     net_list *list = NULL;
@@ -256,6 +274,10 @@ static void a_bad_list(void **state) {
       {"something behind", "10.0.0.0/8 x"},
       {"a short address", "10/8"},
       {"a star", "*"},
+      {"in brackets", "[2001:db8::]/32"},
+      {"a port", "10.0.0.0:80/8"},
+      {"a port, no bits", "10.0.0.1:80"},
+      {"garbage behind a bracket", "[2001:db8::1]x/32"},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     net_list *list = NULL;
@@ -368,6 +390,7 @@ int main(void) {
       cmocka_unit_test(addresses_of_sockets),
       cmocka_unit_test(what_a_limit_counts_as_one),
       cmocka_unit_test(a_list_of_networks),
+      cmocka_unit_test(parsing_strictly),
       cmocka_unit_test(a_bad_list),
       cmocka_unit_test(a_long_list),
       cmocka_unit_test(who_sent_a_request),

@@ -124,17 +124,17 @@ static void passwords(void **state) {
   b->config.redis_url = url;
   assert_int_equal(bench_open(b, &b->store), AU_OK);
   RUN_UNTIL(b, strstr(reason(b), "wants a password"));
-  bench_close(b, b->store);
+  bench_close(b, &b->store);
 
   snprintf(url, sizeof url, "redis://:wr0ng-word@127.0.0.1:%d", port);
   assert_int_equal(bench_open(b, &b->store), AU_OK);
   RUN_UNTIL(b, strstr(reason(b), "refuses the user or password"));
-  bench_close(b, b->store);
+  bench_close(b, &b->store);
 
   snprintf(url, sizeof url, "redis://default:s3cret-word@localhost:%d/99", port);
   assert_int_equal(bench_open(b, &b->store), AU_OK);
   RUN_UNTIL(b, strstr(reason(b), "database"));
-  bench_close(b, b->store);
+  bench_close(b, &b->store);
 
   snprintf(url, sizeof url, "redis://default:s3cret-word@localhost:%d/2", port);
   assert_int_equal(bench_open(b, &b->store), AU_OK);
@@ -267,11 +267,11 @@ static void deaf_it_hears_itself(void **state) {
 
 /* ---- refusals -------------------------------------------------------------------------- */
 
-static void refused_and_taken_again(bench *b, const char *says) {
+static void refused(bench *b, const char *says) {
   uint64_t errors = b->counters.store_errors;
   assert_int_equal(do_join(b, "c", "s"), AU_ESTORE);
   assert_true(b->counters.store_errors > errors);
-  assert_false(is_available(b->store));
+  assert_false(is_well(b->store));
   if (!strstr(reason(b), says)) fail_msg("the reason is '%s'", reason(b));
   assert_int_equal(b->store->ops->renewed_ago_ms(b->store, slice_of("c"), slice_of("s")), -1);
 }
@@ -279,7 +279,8 @@ static void refused_and_taken_again(bench *b, const char *says) {
 static void out_of_memory(void **state) {
   bench *b = *state;
   ASK(&b->server, "CONFIG SET maxmemory 1");
-  refused_and_taken_again(b, "out of memory");
+  refused(b, "out of memory");
+  assert_false(is_available(b->store));
   assert_int_equal(do_sample(b, "c").status, AU_OK); /* reading works, and is no recovery */
   bench_run_ms(b, 1200);
   assert_false(is_available(b->store));
@@ -291,7 +292,8 @@ static void out_of_memory(void **state) {
 static void read_only(void **state) {
   bench *b = *state;
   ASK(&b->server, "REPLICAOF 127.0.0.1 1");
-  refused_and_taken_again(b, "read-only");
+  refused(b, "read-only");
+  assert_false(is_available(b->store));
   ASK(&b->server, "REPLICAOF NO ONE");
   RUN_UNTIL(b, is_available(b->store));
 }
@@ -300,20 +302,22 @@ static void read_only(void **state) {
 static void an_index_of_the_wrong_type(void **state) {
   bench *b = *state;
   ASK(&b->server, "SET au:idx:c x");
-  refused_and_taken_again(b, "wrong type");
+  refused(b, "wrong type");
+  assert_true(is_available(b->store));
   assert_int_equal(do_sample(b, "c").status, AU_ESTORE);
   assert_int_equal(do_leave(b, "c", "s", "t1"), AU_ESTORE);
   assert_int_equal(ASK(&b->server, "EXISTS presence:c:s"), 1); /* not half of it */
   assert_int_equal(do_join(b, "d", "s"), AU_OK);
   ASK(&b->server, "DEL au:idx:c");
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
-  RUN_UNTIL(b, is_available(b->store));
+  RUN_UNTIL(b, is_well(b->store));
 }
 
 static void a_command_not_permitted(void **state) {
   bench *b = *state;
   ASK(&b->server, "ACL SETUSER default -set");
-  refused_and_taken_again(b, "does not permit");
+  refused(b, "does not permit");
+  assert_false(is_available(b->store));
   ASK(&b->server, "ACL SETUSER default +set");
   RUN_UNTIL(b, is_available(b->store));
 }
@@ -383,8 +387,7 @@ static void stopped_at_any_turn(void **state) {
     b->store->ops->reconcile(b->store);
     assert_int_equal(begin_all(b, o), KINDS);
     for (int i = 0; i < turns; i++) uv_run(&b->loop, UV_RUN_NOWAIT);
-    bench_close(b, b->store);
-    b->store = NULL;
+    bench_close(b, &b->store);
     for (size_t i = 0; i < KINDS; i++) assert_int_equal(o[i].calls, 1);
   }
 }
@@ -394,8 +397,7 @@ static void stopped_while_lost(void **state) {
   outcome o[KINDS] = {0};
   server_kill(&b->server);
   unsigned begun = begin_all(b, o);
-  bench_close(b, b->store);
-  b->store = NULL;
+  bench_close(b, &b->store);
   assert_int_equal(calls(o), begun);
 }
 

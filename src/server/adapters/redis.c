@@ -21,13 +21,16 @@ static void arm_clock(redis_store *s);
 /* Said once for each kind until the store is well again: a refusal comes with each beat. */
 static void refused(redis_store *s, const redisReply *reply) {
   redis_refusal refusal = redis_reply_refusal(reply);
+  bool first = !s->refusal;
   uint32_t bit = (uint32_t)1 << refusal.kind;
   s->counters->store_errors++;
   s->refused_at_ms = redis_store_mono_ms(s);
   if (!(s->refusals_logged & bit)) log_warn("redis", "refused", LOG_STR("reason", refusal.reason));
   s->refusals_logged |= bit;
-  bool first = !s->refusal;
-  s->refusal = refusal.reason;
+  if (first || !refusal.one_key) {
+    s->refusal = refusal.reason;
+    s->refusal_of_one_key = refusal.one_key;
+  }
   if (first) arm_clock(s);
 }
 
@@ -229,7 +232,7 @@ static au_store_health redis_health(const au_store *store) {
   const redis_store *s = (const redis_store *)store;
   const char *reason = reason_of(s);
   return (au_store_health){
-      .available = reason[0] == '\0',
+      .available = reason[0] == '\0' || (reason == s->refusal && s->refusal_of_one_key),
       .name = "redis",
       .reason = reason,
       .customers = presence_table_customers(s->table),

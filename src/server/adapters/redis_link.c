@@ -332,7 +332,7 @@ au_status redis_link_create(const redis_link_config *config, redis_link **out) {
   l->random = config->seed;
   l->reason = "not connected yet";
   deadline_queue_init(&l->commands, config->command_timeout_ms);
-  buffer_init(&l->text, 2 * REDIS_COMMAND_MAX_BYTES);
+  buffer_init(&l->text, (size_t)2 * REDIS_COMMAND_MAX_BYTES);
   *out = l;
   return AU_OK;
 }

@@ -102,7 +102,7 @@ static void on_ticked(au_status status, const redisReply *reply, void *arg) {
   if (redis_op_take(&q->op, status, reply, REDIS_WANT_TEXT) &&
       redis_reply_number(reply, &ticked_ms) && ticked_ms > 0) {
     double elapsed_ms = (double)redis_store_now_ms(q->op.store) - ticked_ms;
-    q->sample.elapsed_ms = elapsed_ms > 0 ? (int64_t)elapsed_ms : 0;
+    q->sample.elapsed_ms = elapsed_ms > 1 ? (int64_t)elapsed_ms : 1;
   }
   if (q->op.pending == 0) end_sample(q);
 }

@@ -84,7 +84,7 @@ void redis_scan_give_up(redis_reconcile *r, const redisReply *reply) {
 
 void redis_scan_add(redis_reconcile *r, au_slice customer_id, au_slice session_id) {
   if (r->count == r->room) {
-    size_t room = r->room ? r->room * 2 : 2 * REDIS_SCAN_COUNT;
+    size_t room = r->room ? r->room * 2 : (size_t)2 * REDIS_SCAN_COUNT;
     redis_item *grown = realloc(r->items, room * sizeof *grown);
     if (!grown) {
       r->failed = true;

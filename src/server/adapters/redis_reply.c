@@ -98,9 +98,9 @@ static const struct {
 redis_refusal redis_reply_refusal(const redisReply *reply) {
   uint32_t n = sizeof refusals / sizeof refusals[0];
   if (!redis_reply_is_error(reply))
-    return (redis_refusal){n + 1, "redis answers with something else than was asked for"};
+    return (redis_refusal){n + 1, false, "redis answers with something else than was asked for"};
   for (uint32_t i = 0; i < n; i++)
     if (redis_reply_is_error_code(reply, refusals[i].code))
-      return (redis_refusal){i, refusals[i].reason};
-  return (redis_refusal){n, "redis answers with an error"};
+      return (redis_refusal){i, redis_reply_is_error_code(reply, "WRONGTYPE"), refusals[i].reason};
+  return (redis_refusal){n, false, "redis answers with an error"};
 }

@@ -34,6 +34,7 @@ bool redis_reply_scan(const redisReply *reply, char cursor[REDIS_CURSOR_SIZE],
 /* Why Redis refused, for the health page and the log. */
 typedef struct redis_refusal {
   uint32_t kind;      /* small, one for each reason */
+  bool one_key;       /* a fault of one key: other operations may well succeed */
   const char *reason; /* static */
 } redis_refusal;
 

@@ -223,7 +223,7 @@ static void adopt(redis_socket *s, redisContext *context) {
 
 /* One address of each entry that has one, IPv4 first, as hiredis prefers it. */
 static const struct addrinfo *pick(const struct addrinfo *all, unsigned attempt) {
-  const struct addrinfo *found[ADDRESSES_MAX];
+  const struct addrinfo *found[ADDRESSES_MAX] = {NULL};
   static const int families[] = {AF_INET, AF_INET6};
   size_t n = 0;
   for (size_t f = 0; f < 2; f++)

@@ -47,6 +47,7 @@ typedef struct redis_store {
   int64_t clock_ahead_ms; /* Redis's clock minus our monotonic one, never too large */
   int64_t clock_asked_ms, clock_read_ms; /* monotonic */
 
+  bool refusal_of_one_key;  /* `refusal` is no word about other keys */
   const char *refusal;      /* why Redis refuses, static; NULL when it does not */
   int64_t refused_at_ms;    /* the last refusal, monotonic */
   uint32_t refusals_logged; /* a bit for each kind, since it was well */

@@ -102,7 +102,7 @@ static const char *read_login(au_slice login, redis_url *out) {
 
 /* host, host:port, [v6] or [v6]:port */
 static const char *read_host(au_slice text, redis_url *out) {
-  au_slice host = text, port = {NULL, 0};
+  au_slice host, port;
   if (text.len > 0 && text.ptr[0] == '[') {
     size_t end = last_of(text, ']');
     if (end == text.len) return "the IPv6 address lacks its closing bracket";

@@ -170,18 +170,29 @@ static bool ask(redis_watch *w, entry *e) {
   e->asking = true;
   e->asked_for = e->wanted;
   w->asking++;
-  ring_remove(&e->place);
   return true;
+}
+
+static entry *take_first(ring *list) {
+  ring *first = list->next;
+  if (first == list) return NULL;
+  list->next = first->next;
+  list->next->prev = list;
+  ring_init(first);
+  return entry_of(first);
 }
 
 /* Asks for what is left to do, in bounded portions. */
 static void pump(redis_watch *w) {
-  while (w->asking < REDIS_WATCH_IN_FLIGHT && w->todo.next != &w->todo) {
-    entry *e = entry_of(w->todo.next);
-    if (e->wanted == is_subscribed(e)) /* so since the link before this one was lost */
+  while (w->asking < REDIS_WATCH_IN_FLIGHT) {
+    entry *e = take_first(&w->todo);
+    if (!e) return;
+    if (e->wanted == is_subscribed(e)) { /* so since the link before this one was lost */
       place(w, e);
-    else if (!ask(w, e))
-      return; /* the next answer or link goes on */
+    } else if (!ask(w, e)) { /* the next answer or link goes on */
+      ring_append(&w->todo, &e->place);
+      return;
+    }
   }
 }
 

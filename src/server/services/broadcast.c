@@ -2,6 +2,7 @@
 #include "broadcast.h"
 
 #include "../utils/buffer.h"
+#include "../utils/deadline.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,10 @@ struct topic {
   subscriber *cursor;      /* whom the sweep visits next */
   size_t count;            /* of subscribers */
   size_t unseen;           /* subscribers the current message has not reached */
-  frame *message;          /* held while a sweep is under way */
+  frame *message;          /* while a sweep is under way */
+  deadline gap;            /* no message begins before */
+  frame *next;             /* the newest that came meanwhile */
+  double ema;              /* of the newest */
   uint32_t number;         /* of the current message */
   int64_t sent_ms;
   uint8_t id_len;
@@ -29,6 +33,7 @@ struct topic {
 struct broadcast {
   map *topics;
   topic_link by_age, waiting; /* sentinels */
+  deadline_queue gaps;
   broadcast_hooks hooks;
 };
 
@@ -61,6 +66,7 @@ au_status broadcast_create(map_seed seed, const broadcast_hooks *hooks, broadcas
   link_init(&b->by_age);
   link_init(&b->waiting);
   b->hooks = *hooks;
+  deadline_queue_init(&b->gaps, hooks->gap_ms);
   *out = b;
   return AU_OK;
 }
@@ -103,6 +109,8 @@ static void topic_end_sweep(topic *t) {
 static void topic_free(broadcast *b, topic *t) {
   b->hooks.watch(b->hooks.arg, (au_slice){t->id, t->id_len}, false);
   topic_end_sweep(t);
+  deadline_cancel(&t->gap);
+  frame_unref(t->next);
   link_remove(&t->by_age);
   map_remove(b->topics, &t->node);
   free(t);
@@ -153,23 +161,50 @@ static void topic_told(broadcast *b, topic *t, int64_t now_ms) {
   link_append(&b->by_age, &t->by_age);
 }
 
-void broadcast_publish(broadcast *b, const au_metrics *metrics, int64_t now_ms) {
-  au_slice id = metrics->customer_id;
-  topic *t = topic_find(b, id, map_hash(b->topics, id.ptr, id.len, 0));
-  if (!t) return;
-  frame *message = b->hooks.print(metrics);
-  if (!message) return;
-
+/* Takes over the message. */
+static void topic_begin(broadcast *b, topic *t, frame *message, int64_t now_ms) {
   bool sweeping = t->message != NULL;
   frame_unref(t->message);
   t->message = message;
   t->number++;
   t->unseen = t->count;
   topic_told(b, t, now_ms);
+  if (b->hooks.gap_ms > 0) deadline_arm(&b->gaps, &t->gap, now_ms);
   if (!sweeping) link_append(&b->waiting, &t->waiting);
+}
+
+void broadcast_publish(broadcast *b, const au_metrics *metrics, int64_t now_ms) {
+  au_slice id = metrics->customer_id;
+  topic *t = topic_find(b, id, map_hash(b->topics, id.ptr, id.len, 0));
+  if (!t) return;
+  frame *message = b->hooks.print(metrics);
+  if (!message) return;
+  /* An average moves with a tick only, and ticks have a pace of their own. */
+  bool is_change = metrics->ema == t->ema;
+  t->ema = metrics->ema;
+  frame_unref(t->next);
+  t->next = NULL;
+  if (is_change && deadline_armed(&t->gap))
+    t->next = message;
+  else
+    topic_begin(b, t, message, now_ms);
   b->hooks.wake(b->hooks.arg);
 }
 
+int64_t broadcast_pace(broadcast *b, int64_t now_ms) {
+  for (deadline *d; (d = deadline_expire(&b->gaps, now_ms)) != NULL;) {
+    topic *t = (topic *)(void *)((char *)d - offsetof(topic, gap));
+    frame *message = t->next;
+    t->next = NULL;
+    if (!message) continue;
+    topic_begin(b, t, message, now_ms);
+    b->hooks.wake(b->hooks.arg);
+  }
+  int64_t next_ms = deadline_next_ms(&b->gaps);
+  return next_ms < 0 ? -1 : next_ms > now_ms ? next_ms - now_ms : 0;
+}
+
+/* Topics take turns, so that a large one does not keep the others waiting. */
 bool broadcast_run(broadcast *b, size_t max) {
   while (max > 0 && b->waiting.next != &b->waiting) {
     topic *t = TOPIC_OF(b->waiting.next, waiting);
@@ -183,7 +218,11 @@ bool broadcast_run(broadcast *b, size_t max) {
     s->deliver(s, message); /* last: it may unsubscribe, and that may free the topic */
     frame_unref(message);
   }
-  return b->waiting.next != &b->waiting;
+  if (b->waiting.next == &b->waiting) return false;
+  topic_link *first = b->waiting.next;
+  link_remove(first);
+  link_append(&b->waiting, first);
+  return true;
 }
 
 size_t broadcast_quiet(broadcast *b, int64_t before_ms, int64_t now_ms, au_slice *ids, size_t max) {

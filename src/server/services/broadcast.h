@@ -3,7 +3,8 @@
  * transport is one more caller.
  *
  * A sweep over the subscribers of a customer that is overtaken by a newer message
- * goes on with the newer one; nobody is sent an old message after a new one. */
+ * goes on with the newer one; nobody is sent an old message after a new one. However
+ * many daemons publish, a customer's subscribers hear at most one change a gap. */
 #ifndef SERVICES_BROADCAST_H
 #define SERVICES_BROADCAST_H
 
@@ -25,13 +26,14 @@ typedef struct subscriber {
 } subscriber;
 
 typedef struct broadcast_hooks {
-  /* Work is waiting: call broadcast_run from the loop soon. */
+  /* Work is waiting: call broadcast_run and broadcast_pace from the loop soon. */
   void (*wake)(void *arg);
   /* A customer got its first subscriber here, or lost its last. */
   void (*watch)(void *arg, au_slice customer_id, bool on);
   /* The message for a customer's metrics, with one reference, or NULL. */
   frame *(*print)(const au_metrics *metrics);
   void *arg;
+  int64_t gap_ms; /* from a message of a customer to a change of its count; 0: none */
 } broadcast_hooks;
 
 /* Returns AU_OK or AU_ENOMEM. */
@@ -51,9 +53,14 @@ void broadcast_unsubscribe(broadcast *b, subscriber *s);
 /* The customer of a subscriber, valid while it is subscribed. */
 au_slice broadcast_customer(const subscriber *s);
 
-/* Prints a message once and queues it for the customer's subscribers; dropped
- * when there are none or no memory (the next one comes with the next tick). */
+/* Prints a message once and queues it for the customer's subscribers: now when a tick
+ * has moved the average, else now or at the end of the gap, when the newest wins; dropped when
+ * there are none or no memory (the next one comes with the next tick). */
 void broadcast_publish(broadcast *b, const au_metrics *metrics, int64_t now_ms);
+
+/* Begins the messages whose gap is over. Returns how many milliseconds are left until
+ * there is more to do, -1 when nothing waits. */
+int64_t broadcast_pace(broadcast *b, int64_t now_ms);
 
 /* Delivers to at most `max` subscribers; true while more are waiting. */
 bool broadcast_run(broadcast *b, size_t max);

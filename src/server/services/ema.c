@@ -12,7 +12,8 @@ double ema_step(double ema, double alpha, uint32_t count) {
 
 double ema_step_late(double ema, double alpha, uint32_t count, uint32_t intervals) {
   if (intervals <= 1) return ema_step(ema, alpha, count);
-  return ema_step(ema, 1.0 - pow(1.0 - alpha, intervals), count);
+  /* 1 - (1 - alpha)^intervals, exact for the smallest alphas too */
+  return ema_step(ema, -expm1(intervals * log1p(-alpha)), count);
 }
 
 uint32_t ema_intervals(int64_t elapsed_ms, int64_t interval_ms) {

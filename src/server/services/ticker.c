@@ -27,7 +27,7 @@ typedef enum phase { IDLE, DUE, PAUSE, QUIET } phase;
 typedef struct step {
   ticker *ticker;
   bool busy;   /* of `changed`: an operation is in flight */
-  bool failed; /* of `page`: an operation failed in this tick */
+  bool failed; /* of `page`: it is still on the store's list */
   uint8_t id_len;
   char id[AU_ID_MAX];
 } step;
@@ -38,13 +38,16 @@ struct ticker {
 
   phase phase;
   uint32_t pending;      /* operations of the page in flight */
-  size_t failed;         /* customers of this tick that the store failed */
-  bool failing;          /* the last tick had some: said once */
+  size_t page_count;     /* customers of the page */
+  size_t page_failed;    /* of them, those the store failed */
+  size_t failed;         /* of this tick */
+  bool unpublished;      /* a message of this tick was not taken */
+  bool failing;          /* the last tick had failures: said once */
   int64_t tick_began_ms; /* monotonic */
   step page[TICK_PAGE];
   step changed[CHANGES_IN_FLIGHT];
 
-  uv_timer_t tick_timer, quiet_timer, changes_timer;
+  uv_timer_t tick_timer, quiet_timer, pace_timer;
   uv_idle_t broadcast_idle;
   unsigned open_handles;
   bool stopping;
@@ -53,7 +56,7 @@ struct ticker {
 };
 
 static void next_page(ticker *t);
-static void run_changes(ticker *t);
+static void run_paced(ticker *t);
 
 static int64_t now_ms(const ticker *t) {
   return clock_mono_ms(t->config.clock);
@@ -87,6 +90,7 @@ static au_metrics metrics_of(const ticker *t, au_slice customer_id, const au_sam
 static void step_failed(step *s) {
   if (s->failed) return;
   s->failed = true;
+  s->ticker->page_failed++;
   s->ticker->failed++;
 }
 
@@ -96,6 +100,13 @@ static void on_page_op(au_status status, void *arg) {
   ticker *t = s->ticker;
   if (status != AU_OK) step_failed(s);
   if (--t->pending == 0) next_page(t);
+}
+
+/* The customer is ticked all the same, and off the store's list. */
+static void on_page_published(au_status status, void *arg) {
+  step *s = arg;
+  if (status != AU_OK) s->ticker->unpublished = true;
+  on_page_op(AU_OK, s);
 }
 
 /* Begins an operation of the page; `begun` is what the store answered at once. */
@@ -110,7 +121,10 @@ static void on_due_sample(au_status status, const au_sample *sample, void *arg) 
   step *s = arg;
   ticker *t = s->ticker;
   const au_store_ops *ops = t->config.store->ops;
-  if (status == AU_OK && !t->stopping) {
+  /* One that was ticked just now was ticked by another daemon, since it was listed. */
+  bool done =
+      status == AU_OK && sample->elapsed_ms > 0 && sample->elapsed_ms < t->config.interval_ms / 2;
+  if (status == AU_OK && !done && !t->stopping) {
     uint32_t intervals = ema_intervals(sample->elapsed_ms, t->config.interval_ms);
     double ema = sample->has_ema
                      ? ema_step_late(sample->ema, t->config.alpha, sample->count, intervals)
@@ -121,7 +135,10 @@ static void on_due_sample(au_status status, const au_sample *sample, void *arg) 
       page_began(s, ops->forget(t->config.store, step_id(s), on_page_op, s));
     else
       page_began(s, ops->save(t->config.store, step_id(s), ema, on_page_op, s));
-    page_began(s, ops->publish(t->config.store, &metrics, on_page_op, s));
+    if (ops->publish(t->config.store, &metrics, on_page_published, s) == AU_OK)
+      t->pending++;
+    else
+      t->unpublished = true;
     t->config.counters->tick_customers++;
   }
   on_page_op(status, s);
@@ -139,6 +156,8 @@ static void on_quiet_sample(au_status status, const au_sample *sample, void *arg
 
 static void begin_page(ticker *t, const au_slice *ids, size_t n, au_sample_fn on_sample) {
   t->pending = 1; /* held by this function, so that no answer ends the page early */
+  t->page_count = n;
+  t->page_failed = 0;
   for (size_t i = 0; i < n; i++) {
     step *s = &t->page[i];
     step_set(s, t, ids[i]);
@@ -149,11 +168,13 @@ static void begin_page(ticker *t, const au_slice *ids, size_t n, au_sample_fn on
 
 static void end_tick(ticker *t) {
   t->phase = IDLE;
-  if (t->failed > 0) t->config.counters->tick_failed++;
-  if (t->failed > 0 && !t->failing)
+  if (t->stopping) return; /* what a stop cut short is no failure */
+  bool failing = t->failed > 0 || t->unpublished;
+  if (failing) t->config.counters->tick_failed++;
+  if (failing && !t->failing)
     log_warn("ticker", "the store failed some customers; the next tick makes up for it",
              LOG_INT("customers", t->failed));
-  t->failing = t->failed > 0;
+  t->failing = failing;
 }
 
 static void on_quiet_time(uv_timer_t *timer) {
@@ -172,10 +193,10 @@ static void pause_before_quiet(ticker *t) {
 static void on_due(au_status status, const au_slice *ids, size_t n, void *arg) {
   ticker *t = arg;
   if (status != AU_OK) t->failed++;
-  if (n > 0)
-    begin_page(t, ids, n, on_due_sample);
-  else if (t->stopping)
+  if (status != AU_OK || t->stopping)
     end_tick(t);
+  else if (n > 0)
+    begin_page(t, ids, n, on_due_sample);
   else
     pause_before_quiet(t);
 }
@@ -183,7 +204,8 @@ static void on_due(au_status status, const au_slice *ids, size_t n, void *arg) {
 /* Asks for the next customers of this tick, or ends it. */
 static void next_page(ticker *t) {
   au_store *store = t->config.store;
-  if (t->stopping || (t->failed > 0 && !store->ops->health(store).available)) {
+  bool all_failed = t->page_count > 0 && t->page_failed == t->page_count;
+  if (t->stopping || (all_failed && !store->ops->health(store).available)) {
     end_tick(t);
     return;
   }
@@ -209,9 +231,11 @@ static void on_tick(uv_timer_t *timer) {
   ticker *t = timer->data;
   t->config.counters->ticks++;
   t->config.store->ops->reconcile(t->config.store);
-  if (t->phase != IDLE) return; /* the one under way goes on; it will count as late */
+  if (t->phase == DUE || t->phase == QUIET) return; /* it goes on, and counts as late */
+  uv_timer_stop(&t->quiet_timer);
   t->phase = DUE;
-  t->failed = 0;
+  t->failed = t->page_count = t->page_failed = 0;
+  t->unpublished = false;
   t->tick_began_ms = now_ms(t);
   next_page(t);
 }
@@ -247,20 +271,23 @@ static bool emit_change(void *arg, au_slice customer_id) {
   return false;
 }
 
-static void on_changes_timer(uv_timer_t *timer) {
-  run_changes(timer->data);
+static void on_pace_timer(uv_timer_t *timer) {
+  run_paced(timer->data);
 }
 
-static void run_changes(ticker *t) {
+static void run_paced(ticker *t) {
   int64_t wait_ms = changes_run(t->changes, now_ms(t), CHANGES_SLICE);
-  if (wait_ms >= 0) uv_timer_start(&t->changes_timer, on_changes_timer, (uint64_t)wait_ms, 0);
+  int64_t pace_ms = broadcast_pace(t->config.broadcast, now_ms(t));
+  if (wait_ms < 0 || (pace_ms >= 0 && pace_ms < wait_ms)) wait_ms = pace_ms;
+  if (wait_ms == 0) wait_ms = 1; /* others get their turn */
+  if (wait_ms > 0) uv_timer_start(&t->pace_timer, on_pace_timer, (uint64_t)wait_ms, 0);
 }
 
 void ticker_changed(ticker *t, au_slice customer_id) {
   if (t->stopping) return;
   changes_note(t->changes, customer_id, now_ms(t));
-  if (!uv_is_active((uv_handle_t *)&t->changes_timer))
-    uv_timer_start(&t->changes_timer, on_changes_timer, CHANGES_INTERVAL_MS, 0);
+  if (!uv_is_active((uv_handle_t *)&t->pace_timer))
+    uv_timer_start(&t->pace_timer, on_pace_timer, CHANGES_INTERVAL_MS, 0);
 }
 
 /* ---- the broadcast, a slice a turn --------------------------------------- */
@@ -268,6 +295,7 @@ void ticker_changed(ticker *t, au_slice customer_id) {
 static void on_broadcast_turn(uv_idle_t *idle) {
   ticker *t = idle->data;
   if (!broadcast_run(t->config.broadcast, BROADCAST_SLICE)) uv_idle_stop(idle);
+  run_paced(t);
 }
 
 void ticker_wake(ticker *t) {
@@ -287,9 +315,9 @@ au_status ticker_create(const ticker_config *config, ticker **out) {
   }
   uv_timer_init(config->loop, &t->tick_timer);
   uv_timer_init(config->loop, &t->quiet_timer);
-  uv_timer_init(config->loop, &t->changes_timer);
+  uv_timer_init(config->loop, &t->pace_timer);
   uv_idle_init(config->loop, &t->broadcast_idle);
-  t->tick_timer.data = t->quiet_timer.data = t->changes_timer.data = t->broadcast_idle.data = t;
+  t->tick_timer.data = t->quiet_timer.data = t->pace_timer.data = t->broadcast_idle.data = t;
   t->open_handles = 4;
   *out = t;
   return AU_OK;
@@ -311,7 +339,7 @@ void ticker_stop(ticker *t, void (*stopped)(void *arg), void *arg) {
   t->stopped_arg = arg;
   uv_close((uv_handle_t *)&t->tick_timer, on_handle_closed);
   uv_close((uv_handle_t *)&t->quiet_timer, on_handle_closed);
-  uv_close((uv_handle_t *)&t->changes_timer, on_handle_closed);
+  uv_close((uv_handle_t *)&t->pace_timer, on_handle_closed);
   uv_close((uv_handle_t *)&t->broadcast_idle, on_handle_closed);
 }
 

@@ -7,12 +7,12 @@
 
 void health_print(buffer *out, const au_store_health *store, const stats *counters,
                   int64_t uptime_s, bool stopping) {
-  const char *status = stopping ? "stopping" : store->available ? "ok" : "degraded";
+  const char *status = stopping ? "stopping" : store->reason[0] ? "degraded" : "ok";
   buffer_append_format(out,
                        "{\"status\":\"%s\",\"version\":\"" AU_VERSION
                        "\",\"uptimeSeconds\":%" PRId64 ",\"store\":\"%s\"",
                        status, uptime_s, store->name);
-  if (!store->available) {
+  if (store->reason[0]) {
     buffer_append_text(out, ",\"reason\":");
     wire_print_string(out, slice_of(store->reason));
   }

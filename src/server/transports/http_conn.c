@@ -35,11 +35,19 @@ void http_conn_continue(http_conn *conn) {
   (void)uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1);
 }
 
-/* Parses until a request is in flight, output waits or bytes run out. */
+/* Parses until a request is in flight, output waits, bytes run out or others must have
+ * their turn: requests that are answered at once could go on for a whole buffer. */
 static size_t process(http_conn *conn, const char *bytes, size_t len) {
   size_t used = 0;
+  unsigned budget = HTTP_TURN_REQUESTS;
   conn->processing = true;
   while (used < len && conn->state <= CONN_BODY && !conn->writing) {
+    if (budget-- == 0) {
+      conn->yielded = conn->paused = true;
+      uv_read_stop((uv_stream_t *)&conn->tcp);
+      http_server_arm(conn->server, HTTP_WAIT_TURN, conn);
+      break;
+    }
     size_t n = http_parse(conn, bytes + used, len - used);
     if (n == 0) break;
     used += n;
@@ -92,11 +100,11 @@ static void go_on(http_conn *conn) {
     buffer_consume(&conn->in, used);
     if (conn->in.len == 0) buffer_free(&conn->in); /* an idle connection holds no memory */
   }
-  if (conn->peer_done && conn->state <= CONN_BODY && !conn->writing) {
+  if (conn->peer_done && conn->state <= CONN_BODY && !conn->writing && !conn->yielded) {
     http_conn_close(conn);
     return;
   }
-  if (conn->paused && conn->in.len < HTTP_MAX_PENDING_BYTES && !conn->writing) {
+  if (conn->paused && conn->in.len < HTTP_MAX_PENDING_BYTES && !conn->writing && !conn->yielded) {
     conn->paused = false;
     uv_read_start((uv_stream_t *)&conn->tcp, on_alloc, on_read);
   }
@@ -241,6 +249,7 @@ au_status http_conn_accept(http_server *server, http_door *door) {
   buffer_init(&conn->in, HTTP_MAX_PENDING_BYTES + HTTP_READ_BYTES);
   buffer_init(&conn->kept_head, HTTP_MAX_HEAD_BYTES);
   buffer_init(&conn->kept_body, HTTP_MAX_BODY_BYTES);
+  buffer_init(&conn->forwarded, HTTP_MAX_HEAD_BYTES);
   buffer_init(&conn->lines, HTTP_MAX_LINES_BYTES);
   uv_tcp_init(server->config.loop, &conn->tcp);
   conn->tcp.data = conn;
@@ -271,6 +280,7 @@ void http_conn_unref(http_conn *conn) {
   buffer_free(&conn->in);
   buffer_free(&conn->kept_head);
   buffer_free(&conn->kept_body);
+  buffer_free(&conn->forwarded);
   buffer_free(&conn->lines);
   free(conn->unsent);
   free(conn);
@@ -305,6 +315,11 @@ int http_conn_detach(http_conn *conn, au_slice *early) {
 }
 
 void http_conn_expired(http_conn *conn) {
+  if (conn->yielded) {
+    conn->yielded = false;
+    go_on(conn);
+    return;
+  }
   if (conn->state == CONN_HEAD)
     http_conn_bad_request(conn, 408, "the request head did not arrive in time");
   else if (conn->state == CONN_BODY)

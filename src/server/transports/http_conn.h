@@ -33,7 +33,8 @@ typedef enum http_method {
   HTTP_IS_OTHER
 } http_method;
 
-/* The headers that anybody here reads. Of a repeated one the last is kept. */
+/* The headers that anybody here reads. Of a repeated one the last is kept, but for
+ * X-Forwarded-For, whose lines are joined. */
 typedef enum http_header {
   HTTP_H_HOST,
   HTTP_H_CONNECTION,

@@ -33,29 +33,49 @@ static int refuse(http_conn *conn, int status, const char *message) {
   return HPE_USER;
 }
 
-/* Trailers and chunk extensions mean nothing here, and may not go on for ever. */
-static int count_extra(http_conn *conn, size_t len) {
-  conn->extra_bytes += len;
-  return conn->extra_bytes > HTTP_MAX_HEAD_BYTES
-             ? refuse(conn, 431, "chunk extensions and trailers are too large")
+/* Chunk extensions mean nothing here, and may not go on for ever. */
+static int on_chunk_extension(llhttp_t *parser, const char *at, size_t len) {
+  http_conn *conn = parser->data;
+  (void)at;
+  conn->extension_bytes += len;
+  return conn->extension_bytes > HTTP_MAX_HEAD_BYTES
+             ? refuse(conn, 431, "chunk extensions are too large")
              : 0;
 }
 
-static int on_chunk_extension(llhttp_t *parser, const char *at, size_t len) {
-  (void)at;
-  return count_extra(parser->data, len);
+/* They mean nothing here either, and no scan of ours has seen their lines: llhttp 8.1
+ * lets bare line feeds, folds and empty names pass there. */
+static int refuse_trailer(http_conn *conn) {
+  return refuse(conn, 400, "trailers are refused");
+}
+
+/* X-Forwarded-For may come in several lines, one from each proxy, which mean the same
+ * as one list (RFC 9110, 5.3). The first stays where it lies; a second one makes a copy
+ * of both. */
+static void join_forwarded(http_conn *conn) {
+  au_slice *list = &conn->request.headers[HTTP_H_FORWARDED_FOR];
+  if (list->len == 0) {
+    *list = (au_slice){"", 0};
+    return;
+  }
+  if (list->ptr != conn->forwarded.ptr) buffer_append_slice(&conn->forwarded, *list);
+  buffer_append_text(&conn->forwarded, ",");
+  *list = buffer_slice(&conn->forwarded);
 }
 
 /* The whole head is in one piece of memory, so a name and a value come whole. */
 static int on_header_field(llhttp_t *parser, const char *at, size_t len) {
   http_conn *conn = parser->data;
   conn->header_at = HTTP_H_COUNT;
-  if (conn->state == CONN_BODY) return count_extra(conn, len); /* a trailer is read past */
+  if (conn->state == CONN_BODY) return refuse_trailer(conn);
   if (++conn->header_count > HTTP_MAX_HEADERS) return refuse(conn, 431, "too many headers");
   for (size_t i = 0; i < sizeof known_headers / sizeof known_headers[0]; i++) {
     if (!slice_eq_nocase((au_slice){at, len}, slice_of(known_headers[i].name))) continue;
     conn->header_at = known_headers[i].id;
-    conn->request.headers[conn->header_at] = (au_slice){"", 0};
+    if (conn->header_at == HTTP_H_FORWARDED_FOR)
+      join_forwarded(conn);
+    else
+      conn->request.headers[conn->header_at] = (au_slice){"", 0};
     if (conn->header_at == HTTP_H_HOST) conn->host_count++;
     if (conn->header_at == HTTP_H_TRANSFER_ENCODING) conn->coding_count++;
     break;
@@ -65,9 +85,14 @@ static int on_header_field(llhttp_t *parser, const char *at, size_t len) {
 
 static int on_header_value(llhttp_t *parser, const char *at, size_t len) {
   http_conn *conn = parser->data;
-  if (conn->state == CONN_BODY) return count_extra(conn, len);
+  if (conn->state == CONN_BODY) return refuse_trailer(conn);
   if (conn->header_at == HTTP_H_COUNT) return 0;
   au_slice *value = &conn->request.headers[conn->header_at];
+  if (conn->header_at == HTTP_H_FORWARDED_FOR && conn->forwarded.len > 0) {
+    buffer_append(&conn->forwarded, at, len);
+    *value = buffer_slice(&conn->forwarded);
+    return conn->forwarded.failed ? refuse(conn, 503, "out of memory") : 0;
+  }
   if (value->len == 0)
     *value = (au_slice){at, len};
   else
@@ -94,6 +119,9 @@ static int check_coding(http_conn *conn) {
 
 static int on_header_value_complete(llhttp_t *parser) {
   http_conn *conn = parser->data;
+  if (conn->state == CONN_BODY) return refuse_trailer(conn);
+  if (conn->header_at < HTTP_H_COUNT)
+    conn->request.headers[conn->header_at] = slice_trim(conn->request.headers[conn->header_at]);
   /* Here and not at the end of the head: llhttp refuses some of these itself, and
    * the status is ours to choose. */
   if (conn->header_at == HTTP_H_TRANSFER_ENCODING) return check_coding(conn);
@@ -186,10 +214,11 @@ void http_parse_reset(http_conn *conn) {
   memset(&conn->request, 0, sizeof conn->request);
   conn->head = (http_head_check){0};
   conn->header_count = conn->host_count = conn->coding_count = 0;
-  conn->body_wire_bytes = conn->extra_bytes = 0;
+  conn->body_wire_bytes = conn->extension_bytes = 0;
   conn->refused = 0;
-  buffer_clear(&conn->kept_head);
-  buffer_clear(&conn->kept_body);
+  buffer_free(&conn->kept_head); /* rare, and an idle connection holds little */
+  buffer_free(&conn->kept_body);
+  buffer_free(&conn->forwarded);
   buffer_clear(&conn->lines);
 }
 
@@ -264,6 +293,10 @@ size_t http_parse(http_conn *conn, const char *bytes, size_t len) {
     err = llhttp_execute(&conn->parser, bytes + head_len, len - head_len);
   if (err == HPE_PAUSED) {
     used = (size_t)(llhttp_get_error_pos(&conn->parser) - bytes);
+    if (conn->coding_count > 0 && (used > 1 ? bytes[used - 2] : conn->last_byte) != '\r') {
+      http_conn_bad_request(conn, 400, "a line must end with CRLF");
+      return len;
+    }
     http_conn_dispatch(conn, (au_slice){bytes + used, len - used});
     return used;
   }
@@ -272,6 +305,7 @@ size_t http_parse(http_conn *conn, const char *bytes, size_t len) {
                           conn->refused ? conn->refused_message : "malformed HTTP request");
     return len;
   }
+  conn->last_byte = bytes[len - 1];
   conn->body_wire_bytes += len - head_len;
   if (conn->body_wire_bytes > HTTP_MAX_BODY_WIRE_BYTES) {
     http_conn_bad_request(conn, 413, "body is larger than 16 KiB");

@@ -16,7 +16,8 @@ enum {
   HTTP_MAX_BODY_WIRE_BYTES = 256 * 1024, /* of a chunked body with its framing */
   HTTP_MAX_LINES_BYTES = 8 * 1024,       /* header lines added to a reply */
   HTTP_MAX_REPLY_BYTES = 1024 * 1024,
-  HTTP_LINGER_MS = 2000, /* a closing connection reads on, so that its reply is not lost */
+  HTTP_TURN_REQUESTS = 64, /* of one connection in one turn of the loop */
+  HTTP_LINGER_MS = 2000,   /* a closing connection reads on, so that its reply is not lost */
 };
 
 typedef enum conn_state {
@@ -33,6 +34,7 @@ typedef enum http_wait {
   HTTP_WAIT_REQUEST, /* the rest of a head, or of a body */
   HTTP_WAIT_IDLE,    /* the next request, or the peer to take its reply */
   HTTP_WAIT_LINGER,
+  HTTP_WAIT_TURN, /* its next turn: it had more requests than one turn takes */
   HTTP_WAIT_COUNT,
 } http_wait;
 
@@ -51,6 +53,7 @@ struct http_conn {
   conn_state state;
   bool processing; /* inside process(): a reply must not start it again */
   bool detached;
+  bool yielded;   /* it had more requests than one turn takes; reading is stopped */
   bool peer_done; /* the peer sends no more */
   bool paused;    /* reading is stopped */
   bool writing;   /* output waits for the peer */
@@ -65,7 +68,9 @@ struct http_conn {
   au_slice rest; /* what follows the request in the bytes at hand */
   unsigned header_count, host_count, coding_count;
   http_header header_at; /* of the field being read; HTTP_H_COUNT: not one of ours */
-  size_t body_wire_bytes, extra_bytes;
+  size_t body_wire_bytes, extension_bytes;
+  char last_byte;              /* of the bytes before those at hand, of a chunked body */
+  buffer forwarded;            /* X-Forwarded-For of several lines, as one */
   buffer kept_head, kept_body; /* of a message that did not come in one piece */
   int refused;                 /* status set by a parser callback, or 0 */
   const char *refused_message;
@@ -97,9 +102,10 @@ struct http_server {
   bool stopping;
   void (*stopped)(void *arg);
   void *stopped_arg;
-  int64_t date_s; /* second that `date` was made for */
-  char date[40];  /* the Date header line */
-  buffer out;     /* the reply being made */
+  int64_t limit_said_ms; /* when the log was last told of it */
+  int64_t date_s;        /* second that `date` was made for */
+  char date[40];         /* the Date header line */
+  buffer out;            /* the reply being made */
   char read_bytes[HTTP_READ_BYTES];
 };
 

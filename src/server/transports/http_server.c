@@ -8,7 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { LISTEN_BACKLOG = 1024 };
+enum {
+  LISTEN_BACKLOG = 1024,
+  LIMIT_SAID_EVERY_MS = 10000, /* a peer that comes and goes at the limit fills no log */
+};
 
 /* ---- time-outs ----------------------------------------------------------- */
 
@@ -56,9 +59,12 @@ static void on_connection(uv_stream_t *stream, int status) {
   }
   if (server->stopping) return;
   if (server->slots >= server->config.max_connections) {
-    if (!door->waiting)
+    int64_t now_ms = clock_mono_ms(server->config.clock);
+    if (!door->waiting && now_ms >= server->limit_said_ms + LIMIT_SAID_EVERY_MS) {
+      server->limit_said_ms = now_ms;
       log_warn("http", "connection limit reached, accepting pauses",
                LOG_INT("max_connections", server->config.max_connections));
+    }
     door->waiting = true;
     return;
   }
@@ -129,8 +135,10 @@ au_status http_server_create(const http_server_config *config, http_server **out
   deadline_queue_init(&server->waits[HTTP_WAIT_REQUEST], config->header_timeout_ms);
   deadline_queue_init(&server->waits[HTTP_WAIT_IDLE], config->idle_timeout_ms);
   deadline_queue_init(&server->waits[HTTP_WAIT_LINGER], HTTP_LINGER_MS);
+  deadline_queue_init(&server->waits[HTTP_WAIT_TURN], 0);
   buffer_init(&server->out, HTTP_MAX_REPLY_BYTES);
   server->date_s = -1;
+  server->limit_said_ms = -LIMIT_SAID_EVERY_MS;
   expiry_init(&server->expiry, config->loop, config->clock, server->waits, HTTP_WAIT_COUNT,
               on_expired, server);
   server->open_handles = 1;

@@ -3,6 +3,7 @@
 
 #include "../utils/buffer.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,10 +17,13 @@ struct origins {
 static bool valid_origin(au_slice origin) {
   const char *colon = memchr(origin.ptr, ':', origin.len);
   if (!colon || colon == origin.ptr) return false;
+  for (const char *c = origin.ptr; c < colon; c++)
+    if (!isalnum((unsigned char)*c) && *c != '+' && *c != '-' && *c != '.') return false;
   au_slice host = {colon, origin.len - (size_t)(colon - origin.ptr)};
   if (host.len <= 3 || memcmp(host.ptr, "://", 3) != 0) return false;
   for (size_t i = 3; i < host.len; i++)
-    if (host.ptr[i] <= ' ' || host.ptr[i] == '/' || host.ptr[i] >= 0x7f) return false;
+    if (host.ptr[i] <= ' ' || host.ptr[i] == '/' || host.ptr[i] == '*' || host.ptr[i] >= 0x7f)
+      return false;
   return true;
 }
 

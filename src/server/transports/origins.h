@@ -6,7 +6,8 @@
 
 typedef struct origins origins;
 
-/* `*`, or a comma list of `scheme://host[:port]`. Returns AU_OK, AU_EINVAL or
+/* `*`, or a comma list of `scheme://host[:port]`, each in full: a pattern with a star
+ * in it is refused, since it would never match. Returns AU_OK, AU_EINVAL or
  * AU_ENOMEM. */
 AU_MUST_CHECK au_status origins_parse(const char *text, origins **out);
 void origins_free(origins *list);

@@ -321,6 +321,10 @@ static void handle_ready(rest *r, http_conn *conn, const http_request *request) 
 /* ---- upgrades ------------------------------------------------------------ */
 
 static void handle_websocket(rest *r, http_conn *conn, const http_request *request) {
+  if (r->stopping) {
+    reply_status(r, conn, AU_ECANCELED);
+    return;
+  }
   const char *message;
   int refused = handshake_check(request, &message);
   if (refused == 426)

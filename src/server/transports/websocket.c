@@ -14,6 +14,7 @@ enum {
   TX_BYTES = 4096,         /* the longest frame sent in one piece */
   STOP_STEP_MS = 20,       /* between two steps of a stop */
   STOP_PATIENCE_MS = 2000, /* after the drain, for peers to answer the close */
+  DESTROY_TURNS = 4,       /* the event pipe, then two handles, closed one turn after another */
   STOP_SLICE = 200,        /* sockets closed in a step */
 };
 
@@ -189,8 +190,10 @@ static void drain(websocket *ws, int64_t elapsed_ms) {
 }
 
 /* libwebsockets ends in steps: its sockets first, then the context, whose handles
- * close over a few turns of the loop, then the context's memory. It can do none of
- * it inside its own callback, hence a timer of ours. */
+ * close over the next turns of the loop, then the context's memory. It can do none of
+ * it inside its own callback, hence a timer of ours; and turns are counted, not
+ * milliseconds, since the last step unloads the plugin whose code the close callbacks
+ * are. This timer fires at most once a turn. */
 static void on_stop_step(uv_timer_t *timer) {
   websocket *ws = timer->data;
   int64_t elapsed_ms = clock_mono_ms(ws->config.clock) - ws->stop_began_ms;
@@ -201,7 +204,9 @@ static void on_stop_step(uv_timer_t *timer) {
     return;
   }
   if (ws->context) {
-    lws_context_destroy(ws->context);
+    bool first = ws->destroy_turns == 0, last = ws->destroy_turns == DESTROY_TURNS;
+    if (!last) ws->destroy_turns++;
+    if (first || last) lws_context_destroy(ws->context);
     return;
   }
   uv_close((uv_handle_t *)&ws->stop_timer, on_timer_closed);

@@ -42,6 +42,7 @@ struct ws_socket {
   uint16_t close_code;            /* to be sent, when `closing` was our wish */
   uint8_t reply_count, errors;
   bool authing, authed, renewing;
+  bool vanished; /* the peer went while one of these was in flight */
   bool close_sent;
   bool closing; /* nothing is read or sent any more */
 };
@@ -57,8 +58,9 @@ struct websocket {
 
   uv_timer_t stop_timer;
   int64_t stop_began_ms;
-  uint64_t stop_sockets; /* how many there were */
-  uint64_t stop_closed;  /* how many of them were told */
+  uint64_t stop_sockets;  /* how many there were */
+  uint64_t stop_closed;   /* how many of them were told */
+  unsigned destroy_turns; /* since libwebsockets was told to end */
   bool stopping;
   unsigned open_handles;
   void (*stopped)(void *arg);

@@ -37,13 +37,20 @@ void ws_socket_unref(ws_socket *s) {
   if (--s->refs == 0) free(s);
 }
 
+static void stand(ws_socket *s) {
+  if (s->seat) presence_stand(s->ws->config.presence, s->seat, s->vanished);
+  s->seat = NULL;
+}
+
+/* The seat is kept while a beat is in flight: were the session shortened now, that
+ * beat could reach the store later and make it live for a whole TTL again. */
 void ws_socket_leave(ws_socket *s, bool vanished) {
   s->closing = true;
   deadline_cancel(&s->timer);
   deadline_cancel(&s->stall);
   broadcast_unsubscribe(s->ws->config.broadcast, &s->subscriber);
-  if (s->seat) presence_stand(s->ws->config.presence, s->seat, vanished);
-  s->seat = NULL;
+  s->vanished = vanished;
+  if (!s->authing && !s->renewing) stand(s);
   while (s->reply_count > 0) frame_unref(s->replies[--s->reply_count]);
   frame_unref(s->update);
   s->update = NULL;
@@ -222,7 +229,7 @@ static void on_auth_done(au_status status, void *arg) {
   ws_socket *s = arg;
   s->authing = false;
   if (s->closing) {
-    /* gone meanwhile; its session lives out its time */
+    stand(s); /* gone meanwhile */
   } else if (status != AU_OK) {
     turn_away(s, status);
   } else {
@@ -265,8 +272,10 @@ static void count_renewal(ws_socket *s, au_status status) {
 }
 
 static void on_renewed(au_status status, void *arg) {
-  count_renewal(arg, status);
-  ws_socket_unref(arg);
+  ws_socket *s = arg;
+  count_renewal(s, status);
+  if (s->closing) stand(s);
+  ws_socket_unref(s);
 }
 
 /* Every ping of a tab is a beat; one that comes while the last is being stored is

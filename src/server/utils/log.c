@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -17,6 +18,7 @@ enum {
 };
 
 static int log_fd = STDERR_FILENO;
+static int64_t lines_lost; /* since the last one that was written */
 static bool log_is_tty;
 static au_log_level log_level = AU_LOG_INFO;
 static au_log_format log_format = AU_LOG_TEXT;
@@ -200,8 +202,20 @@ void log_write(au_log_level level, const char *component, const char *event,
     if (!put_field(&l, &fields[i])) break;
   close_with(&l, log_format == AU_LOG_JSON ? "}\n" : "\n");
 
-  /* One call, so that lines of several daemons in one file do not mix. A log that
-   * cannot be written is not a reason to stop. */
+  /* A log that cannot be written is no reason to stop, nor one that nobody reads to
+   * wait: the line is lost, and the next one that fits says how many were. A line is
+   * shorter than PIPE_BUF, so a pipe that is writable takes it whole. */
+  struct pollfd ready = {.fd = log_fd, .events = POLLOUT};
+  if (poll(&ready, 1, 0) == 0) {
+    lines_lost++;
+    return;
+  }
+  if (lines_lost > 0) {
+    int64_t lost = lines_lost;
+    lines_lost = 0;
+    log_warn("log", "lines were lost, nobody read them", LOG_INT("lines", lost));
+  }
+  /* One call, so that lines of several daemons in one file do not mix. */
   ssize_t written;
   do written = write(log_fd, l.bytes, l.len);
   while (written < 0 && errno == EINTR);

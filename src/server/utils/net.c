@@ -38,22 +38,42 @@ net_addr net_from_sockaddr(const struct sockaddr *sa) {
 }
 
 bool net_parse(au_slice text, net_addr *out) {
-  text = slice_trim(text);
-  const char *colon = text.len ? memchr(text.ptr, ':', text.len) : NULL;
-  if (text.len && text.ptr[0] == '[') {
-    const char *end = memchr(text.ptr, ']', text.len);
-    if (!end) return false;
-    text = (au_slice){text.ptr + 1, (size_t)(end - text.ptr - 1)};
-  } else if (colon && !memchr(colon + 1, ':', text.len - (size_t)(colon + 1 - text.ptr))) {
-    text.len = (size_t)(colon - text.ptr); /* one colon: a port behind IPv4 */
-  }
   char copy[NET_TEXT_MAX];
-  if (text.len == 0 || text.len >= sizeof copy) return false;
+  if (text.len == 0 || text.len >= sizeof copy || memchr(text.ptr, '\0', text.len)) return false;
   memcpy(copy, text.ptr, text.len);
   copy[text.len] = '\0';
   memcpy(out->bytes, v4_prefix, 12);
   return inet_pton(AF_INET, copy, out->bytes + 12) == 1 ||
          inet_pton(AF_INET6, copy, out->bytes) == 1;
+}
+
+/* ":1" to ":65535". */
+static bool is_port(au_slice text) {
+  if (text.len < 2 || text.len > 6 || text.ptr[0] != ':') return false;
+  unsigned port = 0;
+  for (size_t i = 1; i < text.len; i++) {
+    if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
+    port = port * 10 + (unsigned)(text.ptr[i] - '0');
+  }
+  return port > 0 && port <= 65535;
+}
+
+bool net_parse_forwarded(au_slice text, net_addr *out) {
+  text = slice_trim(text);
+  if (net_parse(text, out)) return true;
+  const char *colon = text.len ? memrchr(text.ptr, ':', text.len) : NULL;
+  if (text.len && text.ptr[0] == '[') {
+    const char *end = memchr(text.ptr, ']', text.len);
+    if (!end) return false;
+    au_slice behind = {end + 1, text.len - (size_t)(end + 1 - text.ptr)};
+    au_slice inside = {text.ptr + 1, (size_t)(end - text.ptr - 1)};
+    return (behind.len == 0 || is_port(behind)) && memchr(inside.ptr, ':', inside.len) &&
+           net_parse(inside, out);
+  }
+  if (!colon) return false;
+  au_slice address = {text.ptr, (size_t)(colon - text.ptr)};
+  return is_port((au_slice){colon, text.len - address.len}) &&
+         !memchr(address.ptr, ':', address.len) && net_parse(address, out);
 }
 
 au_slice net_key(const net_addr *addr) {
@@ -120,7 +140,8 @@ net_addr net_client(const struct sockaddr *peer, au_slice forwarded_for, const n
     const char *comma = memrchr(forwarded_for.ptr, ',', forwarded_for.len);
     const char *last = comma ? comma + 1 : forwarded_for.ptr;
     net_addr addr;
-    if (!net_parse((au_slice){last, forwarded_for.len - (size_t)(last - forwarded_for.ptr)}, &addr))
+    if (!net_parse_forwarded(
+            (au_slice){last, forwarded_for.len - (size_t)(last - forwarded_for.ptr)}, &addr))
       break;
     client = addr;
     forwarded_for.len = comma ? (size_t)(comma - forwarded_for.ptr) : 0;

@@ -13,9 +13,11 @@ typedef struct net_addr {
 /* All zeros for a family other than IPv4 and IPv6. */
 net_addr net_from_sockaddr(const struct sockaddr *sa);
 
-/* Reads `192.0.2.1`, `2001:db8::1`, and both with a port as proxies write them
- * (`192.0.2.1:80`, `[2001:db8::1]:80`). */
+/* Reads `192.0.2.1` or `2001:db8::1`, and nothing else. */
 bool net_parse(au_slice text, net_addr *out);
+
+/* The same as proxies write it: spaces around, IPv6 in brackets, a port behind. */
+bool net_parse_forwarded(au_slice text, net_addr *out);
 
 /* What a limit counts as one: an IPv4 address, or the /64 of an IPv6 address,
  * since one host has all of that. Points into `addr`. */
