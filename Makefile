@@ -40,6 +40,7 @@ MAIN_SRC := src/server/main.c src/server/options.c
 LIB_OBJ  := $(LIB_SRC:%.c=$(OBJ)/%.o)
 MAIN_OBJ := $(MAIN_SRC:%.c=$(OBJ)/%.o)
 LIB      := $(OUT)/libactive_users.a
+INNER    := $(OBJ)/inner.a
 DAEMON   := $(OUT)/active-users
 
 PKGS := libuv hiredis libwebsockets libcjson
@@ -63,7 +64,7 @@ else
 endif
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 CPPFLAGS   += -D_GNU_SOURCE -DAU_VERSION='"$(VERSION)"' -Iinclude $(LLHTTP_INC) $(PKG_CFLAGS)
-CFLAGS     := -std=c11 $(OPTIMISE) $(HARDEN) $(EXTRA_CFLAGS)
+override CFLAGS := -std=c11 $(OPTIMISE) $(HARDEN) $(CFLAGS)
 LDFLAGS    += -pie -Wl,-z,relro,-z,now $(SAN_LD)
 LDLIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
@@ -71,9 +72,9 @@ UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
 
 .PHONY: all
-all: $(DAEMON) ## build build/active-users and build/libactive_users.a
+all: $(DAEMON) $(LIB) ## build build/active-users and build/libactive_users.a
 
-$(OBJ)/%.o: %.c
+$(OBJ)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@$(if $(CI),,echo "  cc  $<")
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
@@ -84,13 +85,21 @@ $(OBJ)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) -DLLHTTP_STRICT_MODE=1 $(CFLAGS) -w -c -o $@ $<
 
-$(LIB): $(LIB_OBJ) $(LLHTTP_OBJ)
+# For the daemon and the unit tests, which look inside.
+$(INNER): $(LIB_OBJ) $(LLHTTP_OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
-$(DAEMON): $(MAIN_OBJ) $(LIB)
+# For embedders: one object that shows only what begins with au_.
+$(LIB): $(LIB_OBJ) $(LLHTTP_OBJ)
+	@rm -f $@
+	@$(LD) -r -o $(OBJ)/active_users.o $^
+	@objcopy --wildcard --keep-global-symbol='au_*' $(OBJ)/active_users.o
+	@$(AR) rcs $@ $(OBJ)/active_users.o
+
+$(DAEMON): $(MAIN_OBJ) $(INNER)
 	@echo "  ld  $@"
-	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(MAIN_OBJ) $(LIB) $(LDLIBS)
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(MAIN_OBJ) $(INNER) $(LDLIBS)
 
 -include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(wildcard $(OUT)/unit/*.d)
 
@@ -138,10 +147,10 @@ unit: ## run the C unit tests (ASan + UBSan)
 run-unit: $(UNIT_BIN)
 	@failed=0; for t in $(UNIT_BIN); do $$t || failed=1; done; exit $$failed
 
-$(OUT)/unit/%: tests/unit/%.c $(OBJ)/src/server/options.o $(LIB)
+$(OUT)/unit/%: tests/unit/%.c $(OBJ)/src/server/options.o $(INNER)
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) -Isrc/server $(CFLAGS) $(WARN) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< \
-	  $(OBJ)/src/server/options.o $(LIB) $(LDLIBS) $$(pkg-config --libs cmocka)
+	  $(OBJ)/src/server/options.o $(INNER) $(LDLIBS) $$(pkg-config --libs cmocka)
 
 integration: all $(OUT)/embed ## run the integration tests against the built daemon
 	@AU_DAEMON=$(abspath $(DAEMON)) AU_EMBED=$(abspath $(OUT)/embed) \

@@ -39,11 +39,17 @@ typedef struct au_config {
   uint32_t max_sessions;    /* 1 to 100000000; 1000000 */
   au_log_level log_level;   /* AU_LOG_INFO */
   au_log_format log_format; /* AU_LOG_TEXT */
-  const char *log_file;     /* "": standard error; "" */
+  /* Opened by the daemon's main; a server on a loop of yours logs to standard error. */
+  const char *log_file; /* "": standard error; "" */
 } au_config;
 
 /* Sets every field to the default named beside it. */
 void au_config_init(au_config *config);
+
+/* Whether every field is in the range named beside it and no text is NULL. Returns AU_OK,
+ * or AU_EINVAL with *field, the static name of the first that is not. What a text says is
+ * read by au_server_create. */
+AU_MUST_CHECK au_status au_config_check(const au_config *config, const char **field);
 
 #ifdef __cplusplus
 }

@@ -4,8 +4,10 @@
  *   au_config config;
  *   au_config_init(&config);
  *   if (au_server_create(&loop, &config, &server) == AU_OK &&
- *       au_server_start(server) == AU_OK) uv_run(&loop, UV_RUN_DEFAULT);
- */
+ *       au_server_start(server) != AU_OK) au_server_stop(server, on_stopped, NULL);
+ *   uv_run(&loop, UV_RUN_DEFAULT);
+ *
+ * The process must ignore SIGPIPE, as libuv asks. */
 #ifndef ACTIVE_USERS_SERVER_H
 #define ACTIVE_USERS_SERVER_H
 
@@ -18,22 +20,23 @@ extern "C" {
 
 typedef struct au_server au_server;
 
-/* Builds the parts; nothing listens yet.
+/* Builds the parts; nothing listens yet. Also when it fails the loop must be run
+ * afterwards, until it ends by itself: what was built has handles that close there.
  *
  * loop    the caller's; must outlive the server.
- * config  copied, but its strings are borrowed for the server's life.
+ * config  copied, but its strings are borrowed for the server's life; none is NULL.
  * out     set only on AU_OK; owned by the caller, freed with au_server_free.
  *
- * Returns AU_OK, AU_EINVAL (a field out of its range or a text that cannot be
- * parsed) or AU_ENOMEM. */
+ * Returns AU_OK, AU_EINVAL (a field out of its range, a text that cannot be parsed, or
+ * no libuv support in libwebsockets) or AU_ENOMEM. */
 AU_MUST_CHECK au_status au_server_create(uv_loop_t *loop, const au_config *config, au_server **out);
 
-/* Why the last create or start on this thread failed: one line for a person,
+/* Why the last create, start or reload on this thread failed: one line for a person,
  * never NULL, valid until the next call. */
 const char *au_server_error(void);
 
-/* Binds the ports and begins. Returns AU_OK or AU_ELISTEN (nothing listens then;
- * stop and free the server). */
+/* Binds the ports and begins. Returns AU_OK, AU_ELISTEN or AU_EINVAL (the host is no
+ * address); then stop and free the server, which may hold one of the two ports. */
 AU_MUST_CHECK au_status au_server_start(au_server *server);
 
 /* The ports in use, which differ from the configuration when that says 0. */
@@ -46,10 +49,12 @@ AU_MUST_CHECK au_status au_server_reload(au_server *server, const au_config *con
 
 /* Stops: no new connections, requests in flight finish, sockets are closed with
  * 1001 spread over `drain_ms`, the store ends. `stopped` runs once from the loop;
- * all handles are closed by then. May be called at any time after create. */
+ * all handles are closed by then. May be called at any time after create, once: a second
+ * call is ignored, its callback too. */
 void au_server_stop(au_server *server, void (*stopped)(void *arg), void *arg);
 
-/* Frees a server that has stopped, or that was never started. */
+/* Frees a server whose `stopped` has run, or is running. A server that was created must
+ * be stopped first, started or not. NULL is fine. */
 void au_server_free(au_server *server);
 
 #ifdef __cplusplus

@@ -70,8 +70,9 @@ typedef struct au_store_ops {
    * are AU_OK. */
   au_status (*leave)(au_store *store, const au_beat *beat, au_done_fn cb, void *arg);
 
-  /* Brings the deadline of a session forward to `grace_ms` from now if
-   * `beat->tab_id` holds it and it would live longer. The next touch undoes it. */
+  /* Brings the deadline of a session forward to `grace_ms` from now, which is
+   * disconnect_grace_ms and no other, if `beat->tab_id` holds it and it would live
+   * longer. The next touch undoes it. */
   au_status (*shorten)(au_store *store, const au_beat *beat, int64_t grace_ms, au_done_fn cb,
                        void *arg);
 
@@ -81,7 +82,7 @@ typedef struct au_store_ops {
 
   /* Lists up to `max` customers whose last tick is at least `min_age_ms` ago or
    * who were never ticked, the longest waiting first, without the first `skip` of
-   * them. `save` or `forget` takes a customer off this list. */
+   * them. `save` takes a customer off this list, and so does a `forget` that drops it. */
   au_status (*due)(au_store *store, int64_t min_age_ms, size_t skip, size_t max, au_due_fn cb,
                    void *arg);
 

@@ -2,6 +2,8 @@
  * environment: an embedder has this without the option table. */
 #include <active_users/config.h>
 
+#include "options_table.h"
+
 void au_config_init(au_config *config) {
   *config = (au_config){
       .host = "0.0.0.0",
@@ -30,4 +32,29 @@ void au_config_init(au_config *config) {
       .log_format = AU_LOG_TEXT,
       .log_file = "",
   };
+}
+
+/* The rows of the option table are written for a struct of this shape. */
+struct checked {
+  const char *config_path;
+  au_config config;
+};
+
+#define ROW(group, flag, env, field, is, marks, arg, help) \
+  {flag, offsetof(struct checked, field), is},
+
+static const struct {
+  const char *name;
+  size_t offset;
+  setting is;
+} rows[] = {OPTIONS_TABLE(ROW)};
+
+au_status au_config_check(const au_config *config, const char **field) {
+  struct checked all = {.config_path = "", .config = *config};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    if (setting_fits(&rows[i].is, (const char *)&all + rows[i].offset)) continue;
+    *field = rows[i].name;
+    return AU_EINVAL;
+  }
+  return AU_OK;
 }

@@ -16,7 +16,7 @@
 
 enum { EXIT_DONE = 0, EXIT_NOT_STARTED = 1, EXIT_BAD_CONFIG = 2, EXIT_SIGNAL = 128 };
 
-enum { SIGNALS = 3 };
+enum { SIGNALS = 3, DESCRIPTORS_MAX = 1 << 20 };
 static const int signals[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
 typedef struct app {
@@ -52,14 +52,15 @@ static void hold_standard_descriptors(void) {
   if (fd >= 0) close(fd);
 }
 
-/* The limit is low only for programs that use select. Whatever is reached, the server
- * works with it. */
-static void raise_descriptor_limit(void) {
+/* The limit is low only for programs that use select; and a limit of "infinity" is
+ * brought down, since libwebsockets keeps a table of that size or, above ten million,
+ * one that is far too small. Whatever is reached, the server works with it. */
+static void set_descriptor_limit(void) {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max < DESCRIPTORS_MAX ? limit.rlim_max : DESCRIPTORS_MAX;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-    log_warn("main", "descriptor limit not raised", LOG_STR("error", strerror(errno)));
+    log_warn("main", "descriptor limit not set", LOG_STR("error", strerror(errno)));
 }
 
 /* A wildcard is no address to connect to. */
@@ -190,7 +191,7 @@ static int run_daemon(app *a) {
     return EXIT_NOT_STARTED;
   }
   log_configure(config->log_level, config->log_format);
-  raise_descriptor_limit();
+  set_descriptor_limit();
 
   int error = uv_loop_init(&a->loop);
   if (error != 0) {

@@ -44,6 +44,7 @@ struct au_server {
   unsigned handles_open;
 
   unsigned parts_stopping;
+  bool started;
   bool stopping;
   void (*stopped)(void *arg);
   void *stopped_arg;
@@ -113,6 +114,8 @@ static uint32_t connection_limit(const au_config *config) {
   struct rlimit files = {.rlim_cur = 1024};
   (void)getrlimit(RLIMIT_NOFILE, &files);
   uint64_t limit = files.rlim_cur > UINT32_MAX ? UINT32_MAX : files.rlim_cur;
+  uint64_t sockets = (uint64_t)websocket_fd_limit();
+  if (config->enable_websocket && sockets < limit) limit = sockets;
   uint64_t most = limit / 2 > SPARE_DESCRIPTORS ? limit - SPARE_DESCRIPTORS : limit / 2;
   uint64_t wanted = config->max_connections ? config->max_connections : limit / 10 * 9;
   if (wanted > most && config->max_connections)
@@ -199,7 +202,8 @@ static au_status create_transports(au_server *server, map_seed seed) {
       .released = on_socket_released,
       .released_arg = server,
   };
-  return websocket_create(&sockets, &server->websocket);
+  status = websocket_create(&sockets, &reason, &server->websocket);
+  return status == AU_EINVAL ? failed(status, reason, "") : status;
 }
 
 static void free_parts(au_server *server) {
@@ -218,15 +222,13 @@ static void on_failed_stop(void *arg) {
 }
 
 au_status au_server_create(uv_loop_t *loop, const au_config *config, au_server **out) {
-  snprintf(last_error, sizeof last_error, "out of memory");
   map_seed seed;
   if (uv_random(NULL, NULL, &seed, sizeof seed, 0, NULL) != 0)
     return failed(AU_ENOMEM, "no random numbers", "");
-  if (!(config->ema_alpha > 0 && config->ema_alpha <= 1) || config->ema_interval_ms < 50 ||
-      config->presence_ttl_s < 1 || config->http_port > UINT16_MAX || config->ws_port > UINT16_MAX)
-    return failed(AU_EINVAL, "a setting is out of its range", "");
+  const char *field;
+  if (au_config_check(config, &field) != AU_OK) return failed(AU_EINVAL, field, "out of its range");
   au_server *server = calloc(1, sizeof *server);
-  if (!server) return AU_ENOMEM;
+  if (!server) return failed(AU_ENOMEM, "out of memory", "");
   server->loop = loop;
   server->config = *config;
   server->clock = clock_system();
@@ -241,6 +243,7 @@ au_status au_server_create(uv_loop_t *loop, const au_config *config, au_server *
   au_status status = create_store(server, seed);
   if (status == AU_OK) status = create_services(server, seed);
   if (status == AU_OK) status = create_transports(server, seed);
+  if (status == AU_ENOMEM) failed(status, "out of memory", "");
   if (status != AU_OK) {
     /* What was built has handles in the loop: they close on its next turns. */
     au_server_stop(server, on_failed_stop, server);
@@ -270,6 +273,7 @@ au_status au_server_start(au_server *server) {
   if (status != AU_OK) return status;
   uv_prepare_start(&server->before_poll, on_before_poll);
   ticker_start(server->ticker);
+  server->started = true;
   au_store_health health = server->store->ops->health(server->store);
   log_info("server", "listening", LOG_STR("host", server->config.host),
            LOG_INT("http_port", server->http_port), LOG_INT("ws_port", server->ws_port),
@@ -301,7 +305,7 @@ au_status au_server_reload(au_server *server, const au_config *config) {
 static void on_handle_closed(uv_handle_t *handle) {
   au_server *server = handle->data;
   if (--server->handles_open > 0) return;
-  if (server->store) log_info("server", "stopped", LOG_NONE);
+  if (server->started) log_info("server", "stopped", LOG_NONE);
   server->stopped(server->stopped_arg);
 }
 
@@ -343,7 +347,7 @@ void au_server_stop(au_server *server, void (*stopped)(void *arg), void *arg) {
   server->stopped = stopped;
   server->stopped_arg = arg;
   if (server->rest) rest_stopping(server->rest);
-  if (server->http)
+  if (server->started)
     log_info("server", "stopping", LOG_INT("connections", server->counters.http_connections),
              LOG_INT("sockets", server->counters.ws_sockets),
              LOG_INT("drain_ms", server->config.drain_ms));

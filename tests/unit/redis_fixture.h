@@ -195,9 +195,8 @@ static inline au_status bench_open(bench *b, au_store **out) {
                             &reason, out);
 }
 
-/* Neither lost nor refusing anything. */
 static inline bool is_available(au_store *store) {
-  return store->ops->health(store).reason[0] == '\0';
+  return store->ops->health(store).available;
 }
 
 /* Not even one key is at fault. */

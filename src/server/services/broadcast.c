@@ -123,6 +123,7 @@ au_status broadcast_subscribe(broadcast *b, au_slice customer_id, subscriber *s)
   if (!t) return AU_ENOMEM;
 
   s->topic = t;
+  s->heard = false;
   s->seen = t->number; /* a sweep under way passes it by */
   if (!t->subscribers) {
     s->prev = s->next = s;
@@ -134,6 +135,10 @@ au_status broadcast_subscribe(broadcast *b, au_slice customer_id, subscriber *s)
   }
   t->count++;
   return AU_OK;
+}
+
+bool broadcast_heard(const subscriber *s) {
+  return s->heard;
 }
 
 au_slice broadcast_customer(const subscriber *s) {
@@ -212,6 +217,7 @@ bool broadcast_run(broadcast *b, size_t max) {
     t->cursor = s->next;
     if (s->seen == t->number) continue; /* joined during the sweep */
     s->seen = t->number;
+    s->heard = true;
     frame *message = frame_ref(t->message);
     if (--t->unseen == 0) topic_end_sweep(t);
     max--;

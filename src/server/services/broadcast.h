@@ -21,6 +21,7 @@ typedef struct subscriber {
   struct subscriber *prev, *next;
   topic *topic;  /* NULL when not subscribed */
   uint32_t seen; /* number of the last message delivered to it */
+  bool heard;    /* it was delivered one */
   /* Sends or keeps one frame; takes its own reference. May unsubscribe anybody. */
   void (*deliver)(struct subscriber *self, frame *message);
 } subscriber;
@@ -52,6 +53,9 @@ void broadcast_unsubscribe(broadcast *b, subscriber *s);
 
 /* The customer of a subscriber, valid while it is subscribed. */
 au_slice broadcast_customer(const subscriber *s);
+
+/* Whether it was delivered anything since it subscribed. */
+bool broadcast_heard(const subscriber *s);
 
 /* Prints a message once and queues it for the customer's subscribers: now when a tick
  * has moved the average, else now or at the end of the gap, when the newest wins; dropped when

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* Below this an average is printed as nothing worth keeping. */
+/* Below this an average says no more than that nobody has been there for long. */
 static const double FORGET_BELOW = 0.01;
 
 double ema_step(double ema, double alpha, uint32_t count) {

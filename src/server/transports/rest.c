@@ -169,13 +169,11 @@ static bool within_limits(rest *r, http_conn *conn, const http_request *request,
   return false;
 }
 
-/* Lines for a request that is refused before its customer is known: the limits are
- * asked, nothing is used up. */
-static void show_limits(rest *r, http_conn *conn) {
-  net_addr nobody = {{0}};
-  int64_t retry_s;
-  (void)rest_limits_check(r->limits, &nobody, (au_slice){"", 0}, true, http_conn_headers(conn),
-                          &retry_s);
+/* Refuses a request that names no customer; its address pays for it. */
+static void refuse(rest *r, http_conn *conn, const http_request *request, int status,
+                   const char *message, const char *field) {
+  if (within_limits(r, conn, request, (au_slice){"", 0}, false))
+    reply_error(r, conn, status, message, field);
 }
 
 /* JSON, or text as sendBeacon sends it, or no word about it. */
@@ -200,22 +198,19 @@ typedef au_status presence_fn(presence *p, const au_beat *beat, au_done_fn cb, v
 static void handle_presence(rest *r, http_conn *conn, const http_request *request,
                             presence_fn *begin, uint64_t *counter) {
   if (!acceptable_content(request->headers[HTTP_H_CONTENT_TYPE])) {
-    show_limits(r, conn);
-    reply_error(r, conn, 415, "Content-Type must be application/json or text/plain", NULL);
+    refuse(r, conn, request, 415, "Content-Type must be application/json or text/plain", NULL);
     return;
   }
   if (!request->headers[HTTP_H_CONTENT_LENGTH].ptr &&
       !request->headers[HTTP_H_TRANSFER_ENCODING].ptr) {
-    show_limits(r, conn);
-    reply_error(r, conn, 411, "Content-Length is required", NULL);
+    refuse(r, conn, request, 411, "Content-Length is required", NULL);
     return;
   }
   wire_beat parsed;
   wire_error error;
   au_status status = wire_parse_beat(request->body, &parsed, &error);
   if (status == AU_EINVAL) {
-    show_limits(r, conn);
-    reply_error(r, conn, 400, error.message, error.field);
+    refuse(r, conn, request, 400, error.message, error.field);
     return;
   }
   if (status != AU_OK) {
@@ -286,12 +281,11 @@ static void handle_metrics(rest *r, http_conn *conn, const http_request *request
   }
   au_slice customer_id = {id, len};
   if (found != QUERY_ONE || !wire_valid_id(customer_id)) {
-    show_limits(r, conn);
-    reply_error(r, conn, 400,
-                found == QUERY_REPEATED
-                    ? "customerId must be given once"
-                    : "customerId must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ @ = + / -",
-                "customerId");
+    refuse(r, conn, request, 400,
+           found == QUERY_REPEATED
+               ? "customerId must be given once"
+               : "customerId must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ @ = + / -",
+           "customerId");
     return;
   }
   if (!within_limits(r, conn, request, customer_id, false)) return;

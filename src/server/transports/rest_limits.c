@@ -9,8 +9,7 @@
 
 enum {
   WINDOW_MS = 60000,
-  MAX_ADDRESSES = 200000, /* windows kept at once, for each of the two */
-  MAX_CUSTOMERS = 200000,
+  MAX_ADDRESSES = 200000, /* windows kept at once; above it the oldest make room */
 };
 
 struct rest_limits {
@@ -26,8 +25,8 @@ au_status rest_limits_create(const au_config *config, const au_clock *clock, map
   au_status status =
       rate_limit_create(seed, config->rate_ip_per_min, WINDOW_MS, MAX_ADDRESSES, &limits->by_ip);
   if (status == AU_OK)
-    status = rate_limit_create(seed, config->rate_customer_per_min, WINDOW_MS, MAX_CUSTOMERS,
-                               &limits->by_customer);
+    status = rate_limit_create(seed, config->rate_customer_per_min, WINDOW_MS,
+                               config->max_customers, &limits->by_customer);
   if (status != AU_OK) {
     rest_limits_free(limits);
     return status;
@@ -70,7 +69,7 @@ rest_verdict rest_limits_check(rest_limits *limits, const net_addr *client, au_s
   rate_state address = rate_limit_peek(limits->by_ip, ip, now_ms);
   if (address.allowed && customer.allowed) {
     rate_limit_take(limits->by_ip, ip, now_ms);
-    customer = rate_limit_take(limits->by_customer, customer_id, now_ms);
+    if (customer_id.len > 0) customer = rate_limit_take(limits->by_customer, customer_id, now_ms);
     print(limits, &customer, lines);
     return REST_ALLOWED;
   }

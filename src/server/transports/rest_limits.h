@@ -20,9 +20,10 @@ void rest_limits_reload(rest_limits *limits, const au_config *config);
 typedef enum rest_verdict { REST_ALLOWED, REST_BLOCKED_IP, REST_BLOCKED_CUSTOMER } rest_verdict;
 
 /* Checks both limits and uses up one request of each, or of neither when one
- * blocks; `free_of_charge` asks and uses nothing, and is never blocked. Appends the
+ * blocks; `free_of_charge` asks and uses nothing, and is never blocked. A request that
+ * names no customer (an empty id) is counted for its address only. Appends the
  * X-RateLimit lines, and when blocked Retry-After, to `lines`; *retry_s is then at
- * least 1. An empty customer id is one that nobody has used yet. */
+ * least 1. */
 rest_verdict rest_limits_check(rest_limits *limits, const net_addr *client, au_slice customer_id,
                                bool free_of_charge, buffer *lines, int64_t *retry_s);
 

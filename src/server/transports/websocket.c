@@ -12,8 +12,8 @@
 enum {
   RX_BYTES = 512,          /* a socket's own receive buffer; longer messages come in pieces */
   TX_BYTES = 4096,         /* the longest frame sent in one piece */
-  STOP_STEP_MS = 20,       /* between two steps of a stop */
-  STOP_PATIENCE_MS = 2000, /* after the drain, for peers to answer the close */
+  STOP_STEP_MS = 5,        /* between two steps of a stop */
+  STOP_PATIENCE_MS = 2000, /* after the last close, for peers to answer it */
   DESTROY_TURNS = 4,       /* the event pipe, then two handles, closed one turn after another */
   STOP_SLICE = 200,        /* sockets closed in a step */
 };
@@ -112,7 +112,12 @@ void websocket_adopt(websocket *ws, int fd, au_slice key, au_slice early) {
   buffer_append_text(&bytes, "\r\n\r\n");
   buffer_append_slice(&bytes, early);
   ws->adopted = false;
-  if (bytes.failed || ws->stopping)
+  /* libwebsockets writes past its table when it is given a higher descriptor. */
+  bool fits = fd < ws->fd_limit;
+  if (!fits)
+    log_error("websocket", "descriptor too high, raise the limit before the start",
+              LOG_INT("limit", ws->fd_limit));
+  if (bytes.failed || ws->stopping || !fits)
     close(fd);
   else
     lws_adopt_socket_vhost_readbuf(ws->vhost, fd, bytes.ptr, bytes.len);
@@ -123,7 +128,12 @@ void websocket_adopt(websocket *ws, int fd, au_slice key, au_slice early) {
 
 /* ---- life ---------------------------------------------------------------- */
 
-au_status websocket_create(const websocket_config *config, websocket **out) {
+long websocket_fd_limit(void) {
+  long limit = sysconf(_SC_OPEN_MAX);
+  return limit > 0 && limit <= 10000000 ? limit : 2560;
+}
+
+au_status websocket_create(const websocket_config *config, const char **reason, websocket **out) {
   websocket *ws = calloc(1, sizeof *ws);
   if (!ws) return AU_ENOMEM;
   ws->config = *config;
@@ -146,13 +156,15 @@ au_status websocket_create(const websocket_config *config, websocket **out) {
       .gid = (gid_t)-1,
       .uid = (uid_t)-1,
   };
+  ws->fd_limit = websocket_fd_limit();
   lws_set_log_level(0, NULL); /* its lines are not ours; what matters we log */
   ws->context = lws_create_context(&info);
   if (ws->context) ws->vhost = lws_get_vhost_by_name(ws->context, "default");
   if (!ws->vhost) {
     if (ws->context) lws_context_destroy(ws->context);
     free(ws);
-    return AU_ENOMEM;
+    *reason = "libwebsockets cannot use libuv; is libwebsockets-evlib-uv installed?";
+    return AU_EINVAL;
   }
   expiry_init(&ws->expiry, config->loop, config->clock, ws->waits, WS_WAIT_COUNT, on_expired, ws);
   uv_timer_init(config->loop, &ws->stop_timer);
@@ -174,17 +186,32 @@ static void on_timer_closed(uv_handle_t *handle) {
   handle_closed(handle->data);
 }
 
-/* Closes as many sockets as the share of the drain that has passed. */
-static void drain(websocket *ws, int64_t elapsed_ms) {
+/* Closes as many sockets as the share of the drain that has passed, a slice at most a
+ * step, so that many sockets make the drain longer rather than a step. True when all
+ * have been told. */
+static bool drain(websocket *ws, int64_t now_ms) {
   uint64_t drain_ms = ws->config.config->drain_ms;
-  uint64_t due = ws->stop_sockets;
-  if ((uint64_t)elapsed_ms < drain_ms) due = due * (uint64_t)elapsed_ms / drain_ms + 1;
+  uint64_t elapsed_ms = (uint64_t)(now_ms - ws->stop_began_ms);
+  uint64_t due = UINT64_MAX;
+  if (elapsed_ms < drain_ms) due = ws->stop_sockets * elapsed_ms / drain_ms + 1;
   unsigned budget = STOP_SLICE;
-  for (ws_socket *s = ws->sockets, *next; s && budget > 0 && ws->stop_closed < due; s = next) {
-    next = s->next;
+  for (ws_socket *s = ws->sockets; s; s = s->next) {
     if (s->closing) continue;
+    if (budget == 0 || ws->stop_closed >= due) return false;
     ws_socket_close(s, LWS_CLOSE_STATUS_GOINGAWAY);
     ws->stop_closed++;
+    ws->stop_told_ms = now_ms;
+    budget--;
+  }
+  return true;
+}
+
+/* Those that did not answer in time; each had its close, so none counts as vanished. */
+static void kill_some(websocket *ws) {
+  unsigned budget = STOP_SLICE;
+  for (ws_socket *s = ws->sockets; s && budget > 0; s = s->next) {
+    if (s->killed) continue;
+    ws_socket_kill(s);
     budget--;
   }
 }
@@ -196,11 +223,9 @@ static void drain(websocket *ws, int64_t elapsed_ms) {
  * are. This timer fires at most once a turn. */
 static void on_stop_step(uv_timer_t *timer) {
   websocket *ws = timer->data;
-  int64_t elapsed_ms = clock_mono_ms(ws->config.clock) - ws->stop_began_ms;
   if (ws->sockets) {
-    drain(ws, elapsed_ms);
-    if (elapsed_ms > (int64_t)ws->config.config->drain_ms + STOP_PATIENCE_MS)
-      for (ws_socket *s = ws->sockets; s; s = s->next) ws_socket_kill(s);
+    int64_t now_ms = clock_mono_ms(ws->config.clock);
+    if (drain(ws, now_ms) && now_ms > ws->stop_told_ms + STOP_PATIENCE_MS) kill_some(ws);
     return;
   }
   if (ws->context) {
@@ -218,6 +243,7 @@ void websocket_stop(websocket *ws, void (*stopped)(void *arg), void *arg) {
   ws->stopped = stopped;
   ws->stopped_arg = arg;
   ws->stop_began_ms = clock_mono_ms(ws->config.clock);
+  ws->stop_told_ms = ws->stop_began_ms;
   ws->stop_sockets = ws->config.counters->ws_sockets;
   uv_timer_start(&ws->stop_timer, on_stop_step, 0, STOP_STEP_MS);
 }

@@ -26,9 +26,14 @@ typedef struct websocket_config {
   void *released_arg;
 } websocket_config;
 
-/* Everything in `config` is borrowed for the websocket's life. Returns AU_OK or
- * AU_ENOMEM. */
-AU_MUST_CHECK au_status websocket_create(const websocket_config *config, websocket **out);
+/* Everything in `config` is borrowed for the websocket's life. Returns AU_OK, AU_ENOMEM,
+ * or AU_EINVAL when libwebsockets cannot use libuv here (*reason, static). */
+AU_MUST_CHECK au_status websocket_create(const websocket_config *config, const char **reason,
+                                         websocket **out);
+
+/* How many descriptors libwebsockets can serve in this process: the limit of the
+ * process, or 2560 when that is above ten million, whatever it is afterwards. */
+long websocket_fd_limit(void);
 
 /* Takes over a connection whose request was a handshake. Owns `fd` from now on and
  * calls `released` once it is closed. `key` is the Sec-WebSocket-Key, `early` what

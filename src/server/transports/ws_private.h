@@ -43,7 +43,7 @@ struct ws_socket {
   uint8_t reply_count, errors;
   bool authing, authed, renewing;
   bool vanished; /* the peer went while one of these was in flight */
-  bool close_sent;
+  bool close_sent, killed;
   bool closing; /* nothing is read or sent any more */
 };
 
@@ -52,15 +52,16 @@ struct websocket {
   struct lws_context *context; /* NULL once libwebsockets has ended */
   struct lws_vhost *vhost;
   ws_socket *sockets;
-  bool adopted; /* set by a handshake, read by websocket_adopt */
+  long fd_limit; /* descriptors that libwebsockets has room for */
+  bool adopted;  /* set by a handshake, read by websocket_adopt */
   deadline_queue waits[WS_WAIT_COUNT];
   expiry expiry;
 
   uv_timer_t stop_timer;
-  int64_t stop_began_ms;
-  uint64_t stop_sockets;  /* how many there were */
-  uint64_t stop_closed;   /* how many of them were told */
-  unsigned destroy_turns; /* since libwebsockets was told to end */
+  int64_t stop_began_ms, stop_told_ms; /* when the last socket was told */
+  uint64_t stop_sockets;               /* how many there were */
+  uint64_t stop_closed;                /* how many of them were told */
+  unsigned destroy_turns;              /* since libwebsockets was told to end */
   bool stopping;
   unsigned open_handles;
   void (*stopped)(void *arg);

@@ -62,6 +62,7 @@ void ws_socket_leave(ws_socket *s, bool vanished) {
  * that is asked for outside its callbacks never comes, a synchronous one may not be
  * asked for inside, and both wait for unsent output. */
 void ws_socket_kill(ws_socket *s) {
+  s->killed = true;
   shutdown(lws_get_socket_fd(s->wsi), SHUT_RDWR);
 }
 
@@ -194,7 +195,9 @@ static void turn_away(ws_socket *s, au_status status) {
 
 static void on_first_sample(au_status status, const au_sample *sample, void *arg) {
   ws_socket *s = arg;
-  if (status == AU_OK && !s->closing) {
+  /* What was published since is newer. */
+  bool overtaken = !s->closing && broadcast_heard(&s->subscriber);
+  if (status == AU_OK && !s->closing && !overtaken) {
     au_metrics metrics = {
         .customer_id = broadcast_customer(&s->subscriber),
         .timestamp_ms = clock_wall_ms(s->ws->config.clock),
@@ -234,7 +237,7 @@ static void on_auth_done(au_status status, void *arg) {
     turn_away(s, status);
   } else {
     au_beat beat = presence_seat_beat(s->seat);
-    s->ws->config.counters->joins++;
+    s->ws->config.counters->beats++;
     welcome(s, beat.customer_id, beat.session_id);
   }
   ws_socket_unref(s);

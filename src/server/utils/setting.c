@@ -128,6 +128,25 @@ void setting_store(const setting *s, const setting_value *value, void *field) {
   }
 }
 
+bool setting_fits(const setting *s, const void *field) {
+  const char *text;
+  unsigned at;
+  double number;
+  size_t len;
+  switch (s->type) {
+  case SETTING_BOOL: return true;
+  case SETTING_WHOLE:
+    number = *(const uint32_t *)field;
+    return number >= s->min && number <= s->max;
+  case SETTING_REAL: number = *(const double *)field; return number > s->min && number <= s->max;
+  case SETTING_TEXT:
+    text = *(const char *const *)field;
+    return text && (double)strlen(text) >= s->min && (double)strlen(text) <= s->max;
+  case SETTING_WORD: memcpy(&at, field, sizeof at); return word_at(s->words, at, &len) != NULL;
+  }
+  return false;
+}
+
 void setting_print(const setting *s, const void *field, char *out, size_t size) {
   unsigned at;
   size_t len = 0;

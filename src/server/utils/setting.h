@@ -43,6 +43,9 @@ bool setting_parse(const setting *s, const char *text, setting_value *out,
 /* Writes a value to a field of the type named beside setting_type. */
 void setting_store(const setting *s, const setting_value *value, void *field);
 
+/* Whether the value of `field` is one that setting_parse could have given. */
+bool setting_fits(const setting *s, const void *field);
+
 /* The text that setting_parse would read as the value of `field`, cut at `size`. */
 void setting_print(const setting *s, const void *field, char *out, size_t size);
 
