@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "utils/log.h"
@@ -333,6 +334,35 @@ static void colour_on_a_terminal_only(void **state) {
   close(terminal);
 }
 
+/* A full pipe is not waited for; the lines it cost are told of when it has room. */
+static void a_log_nobody_reads(void **state) {
+  (void)state;
+  char fifo[sizeof path + 8];
+  snprintf(fifo, sizeof fifo, "%s.fifo", path);
+  assert_int_equal(mkfifo(fifo, 0600), 0);
+  int reader = open(fifo, O_RDONLY | O_NONBLOCK);
+  assert_true(reader >= 0);
+  assert_int_equal(log_open(fifo), AU_OK);
+  log_configure(AU_LOG_INFO, AU_LOG_TEXT);
+  alarm(30); /* where it were waited for, this test would not end */
+  for (int i = 0; i < 200; i++) log_info("test", "line", LOG_STR("much", many));
+  alarm(0);
+
+  static char drained[512 * 1024];
+  ssize_t len = read(reader, drained, sizeof drained);
+  assert_true(len > 0 && len < 200 * LINE_MAX_BYTES);
+  assert_int_equal(drained[len - 1], '\n'); /* whole lines only */
+  log_info("test", "again", LOG_NONE);
+  len = read(reader, drained, sizeof drained - 1);
+  assert_true(len > 0);
+  drained[len] = '\0';
+  assert_non_null(strstr(drained, "lines were lost"));
+  assert_non_null(strstr(drained, "test again"));
+  assert_int_equal(log_open(""), AU_OK);
+  close(reader);
+  unlink(fifo);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(text_line),
@@ -343,6 +373,7 @@ int main(void) {
       cmocka_unit_test(fields_of_a_quiet_level_cost_nothing),
       cmocka_unit_test(long_values_are_cut),
       cmocka_unit_test(a_huge_value_leaves_room_for_others),
+      cmocka_unit_test(a_log_nobody_reads),
       cmocka_unit_test(a_failed_open_changes_nothing),
       cmocka_unit_test(reopen_after_rotation),
       cmocka_unit_test(the_file_is_not_for_children),
