@@ -399,6 +399,15 @@ static void reply_preflight(http_conn *conn, bool allowed) {
   http_conn_reply(conn, &reply);
 }
 
+/* Where requests are limited, this one counts too. */
+static void deny(rest *r, http_conn *conn, const http_request *request, const struct route *route,
+                 int status, const char *message) {
+  if (route->methods == POST)
+    refuse(r, conn, request, status, message, NULL);
+  else
+    reply_error(r, conn, status, message, NULL);
+}
+
 static void on_request(void *arg, http_conn *conn, const http_request *request) {
   rest *r = arg;
   bool allowed = add_cors(r, conn, request->headers[HTTP_H_ORIGIN]);
@@ -413,9 +422,9 @@ static void on_request(void *arg, http_conn *conn, const http_request *request) 
     buffer_append_text(http_conn_headers(conn), route->methods == POST
                                                     ? "Allow: POST, OPTIONS\r\n"
                                                     : "Allow: GET, HEAD, OPTIONS\r\n");
-    reply_error(r, conn, 405, "this method is not allowed here", NULL);
+    deny(r, conn, request, route, 405, "this method is not allowed here");
   } else if (!allowed) {
-    reply_error(r, conn, 403, "pages of this origin may not use this daemon", NULL);
+    deny(r, conn, request, route, 403, "pages of this origin may not use this daemon");
   } else {
     route->handle(r, conn, request);
   }
