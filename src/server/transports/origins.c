@@ -57,14 +57,27 @@ void origins_free(origins *list) {
   free(list);
 }
 
-bool origins_any(const origins *list) {
-  return list->any;
-}
-
 bool origins_allow(const origins *list, au_slice origin) {
   if (list->any) return true;
   au_slice rest = {list->text, list->len}, part;
   while (slice_next(&rest, ',', &part))
     if (origin.len > 0 && slice_eq_nocase(slice_trim(part), origin)) return true;
   return false;
+}
+
+bool origins_answer(const origins *list, au_slice origin, buffer *lines) {
+  if (list->any) {
+    buffer_append_text(lines, "Access-Control-Allow-Origin: *\r\n");
+  } else {
+    buffer_append_text(lines, "Vary: Origin\r\n");
+    if (!origin.ptr) return true;
+    if (!origins_allow(list, origin)) return false;
+    buffer_append_text(lines, "Access-Control-Allow-Origin: ");
+    buffer_append_slice(lines, origin);
+    buffer_append_text(lines, "\r\n");
+  }
+  if (origin.ptr)
+    buffer_append_text(lines, "Access-Control-Expose-Headers: X-RateLimit-Limit, "
+                              "X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After\r\n");
+  return true;
 }

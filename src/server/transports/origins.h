@@ -2,7 +2,7 @@
 #ifndef TRANSPORTS_ORIGINS_H
 #define TRANSPORTS_ORIGINS_H
 
-#include <active_users/types.h>
+#include "../utils/buffer.h"
 
 typedef struct origins origins;
 
@@ -12,11 +12,13 @@ typedef struct origins origins;
 AU_MUST_CHECK au_status origins_parse(const char *text, origins **out);
 void origins_free(origins *list);
 
-/* Every page may: the list is `*`. */
-bool origins_any(const origins *list);
-
 /* Whether a page of this origin may. Compared whole, so that neither
  * `null` nor `https://shop.example.evil.example` passes for a listed one. */
 bool origins_allow(const origins *list, au_slice origin);
+
+/* Appends the header lines that tell a browser (Fetch standard, "HTTP extensions");
+ * `origin` is that of the request, ptr NULL when it came from no page. False: a page of
+ * this origin may not. */
+bool origins_answer(const origins *list, au_slice origin, buffer *lines);
 
 #endif

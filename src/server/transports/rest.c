@@ -369,26 +369,6 @@ static const struct route *find_route(const rest *r, const http_request *request
   return NULL;
 }
 
-/* Lines for browsers (Fetch standard, "HTTP extensions"). False: a page of this
- * origin may not. */
-static bool add_cors(rest *r, http_conn *conn, au_slice origin) {
-  buffer *lines = http_conn_headers(conn);
-  if (origins_any(r->origins)) {
-    buffer_append_text(lines, "Access-Control-Allow-Origin: *\r\n");
-  } else {
-    buffer_append_text(lines, "Vary: Origin\r\n");
-    if (!origin.ptr) return true;
-    if (!origins_allow(r->origins, origin)) return false;
-    buffer_append_text(lines, "Access-Control-Allow-Origin: ");
-    buffer_append_slice(lines, origin);
-    buffer_append_text(lines, "\r\n");
-  }
-  if (origin.ptr)
-    buffer_append_text(lines, "Access-Control-Expose-Headers: X-RateLimit-Limit, "
-                              "X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After\r\n");
-  return true;
-}
-
 static void reply_preflight(http_conn *conn, bool allowed) {
   if (allowed)
     buffer_append_text(http_conn_headers(conn),
@@ -410,7 +390,8 @@ static void deny(rest *r, http_conn *conn, const http_request *request, const st
 
 static void on_request(void *arg, http_conn *conn, const http_request *request) {
   rest *r = arg;
-  bool allowed = add_cors(r, conn, request->headers[HTTP_H_ORIGIN]);
+  bool allowed =
+      origins_answer(r->origins, request->headers[HTTP_H_ORIGIN], http_conn_headers(conn));
   if (request->method == HTTP_IS_OPTIONS) {
     reply_preflight(conn, allowed);
     return;
@@ -433,7 +414,7 @@ static void on_request(void *arg, http_conn *conn, const http_request *request) 
 static void on_bad_request(void *arg, http_conn *conn, const http_request *request, int status,
                            const char *message) {
   rest *r = arg;
-  (void)add_cors(r, conn, request->headers[HTTP_H_ORIGIN]);
+  (void)origins_answer(r->origins, request->headers[HTTP_H_ORIGIN], http_conn_headers(conn));
   if (status == 503)
     buffer_append_format(http_conn_headers(conn), "Retry-After: %d\r\n", RETRY_AFTER_S);
   reply_error(r, conn, status, message, NULL);
