@@ -113,8 +113,9 @@ suite('stopping', async (test) => {
     for (const { code } of closes) assert.equal(code, 1001);
     const times = closes.map(({ at }) => at - began).sort((a, b) => a - b);
     assert.ok(times.at(-1) - times[0] >= 400, `closed from ${times[0]} to ${times.at(-1)} ms`);
-    const largestGap = Math.max(...times.slice(1).map((time, i) => time - times[i]));
-    assert.ok(largestGap < 500, `not all in one go: ${times.join(' ')}`);
+    // A busy machine may lump some together, never all of them.
+    const gaps = times.slice(1).filter((time, i) => time - times[i] >= 10);
+    assert.ok(gaps.length >= 3, `not all in one go: ${times.join(' ')}`);
     assert.ok(lasted < 6000, `took ${lasted} ms`);
   });
 
