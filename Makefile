@@ -16,7 +16,7 @@ OBJ     := $(OUT)/obj
 # One line each in docs/dependencies.md says why.
 DEB_BUILD := build-essential pkg-config libuv1-dev libhiredis-dev libwebsockets-dev \
              libwebsockets-evlib-uv libcjson-dev
-DEB_TEST  := libcmocka-dev redis-server curl iproute2
+DEB_TEST  := libcmocka-dev redis-server curl iproute2 chromium
 DEB_LINT  := clang-format clang-tidy
 # llhttp is a library in Debian 13 and C source in Debian 12.
 DEB_LLHTTP := $(shell grep -qs 'VERSION_CODENAME=bookworm' /etc/os-release && echo node-llhttp || echo libllhttp-dev)
@@ -34,6 +34,14 @@ if [ -n "$$missing" ]; then \
     || { cat "$$log" >&2; rm -f "$$log"; exit 1; }; rm -f "$$log"; fi
 endef
 
+# $(call npm_install,folder): what its lock file names, once.
+define npm_install
+@[ $(1)/node_modules/.package-lock.json -nt $(1)/package-lock.json ] || \
+  { echo "installing: npm packages of $(1)/"; \
+    npm ci --prefix $(1) --no-audit --no-fund --loglevel=error >/dev/null && \
+    touch $(1)/node_modules/.package-lock.json; }
+endef
+
 # ---- what is built ----------------------------------------------------------
 LIB_SRC  := $(filter-out src/server/main.c src/server/options.c,$(wildcard src/server/*.c src/server/*/*.c))
 MAIN_SRC := src/server/main.c src/server/options.c
@@ -42,6 +50,13 @@ MAIN_OBJ := $(MAIN_SRC:%.c=$(OBJ)/%.o)
 LIB      := $(OUT)/libactive_users.a
 INNER    := $(OBJ)/inner.a
 DAEMON   := $(OUT)/active-users
+
+# The browser SDK goes into the binary. Where there is no Node, or its packages are not fetched
+# (`make deps`), the daemon is built without it.
+SDK    := $(if $(wildcard src/client/node_modules/.package-lock.json),$(shell node -p 1 2>/dev/null))
+ASSETS := $(if $(SDK),build/client/assets.c,build/no-client/assets.c)
+# Named after its source: a tree that gets its Node later needs the other one.
+ASSETS_OBJ := $(ASSETS:build/%.c=$(OBJ)/%.o)
 
 PKGS := libuv hiredis libwebsockets libcjson
 ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
@@ -85,13 +100,27 @@ $(OBJ)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) -DLLHTTP_STRICT_MODE=1 $(CFLAGS) -w -c -o $@ $<
 
+build/client/assets.c: docs/client.md $(wildcard src/client/*.* src/client/*/*.ts)
+	@echo "  js  $(@D)"
+	@node src/client/build.mjs $(@D)
+
+build/no-client/assets.c:
+	@echo "building without the browser SDK, /client.js will be 404: "make deps" fetches what it needs"
+	@mkdir -p $(@D)
+	@printf '%s\n' '#include "transports/assets.h"' 'const asset assets_table[1];' \
+	  'const size_t assets_count = 0;' > $@
+
+$(ASSETS_OBJ): $(ASSETS) src/server/transports/assets.h
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) -Isrc/server $(CFLAGS) $(WARN) -c -o $@ $<
+
 # For the daemon and the unit tests, which look inside.
-$(INNER): $(LIB_OBJ) $(LLHTTP_OBJ)
+$(INNER): $(LIB_OBJ) $(LLHTTP_OBJ) $(ASSETS_OBJ)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
 # For embedders: one object that shows only what begins with au_.
-$(LIB): $(LIB_OBJ) $(LLHTTP_OBJ)
+$(LIB): $(LIB_OBJ) $(LLHTTP_OBJ) $(ASSETS_OBJ)
 	@rm -f $@
 	@$(LD) -r -o $(OBJ)/active_users.o $^
 	@objcopy --wildcard --keep-global-symbol='au_*' $(OBJ)/active_users.o
@@ -113,11 +142,10 @@ deps: deps-build ## install what building and testing need (Debian packages, npm
 	@node -e 'process.exit(parseInt(process.versions.node) >= 18 ? 0 : 1)' 2>/dev/null || \
 	  $(MAKE) --no-print-directory deps-node
 	@npm --version >/dev/null 2>&1 || $(MAKE) --no-print-directory deps-npm
-	@[ tests/node_modules/.package-lock.json -nt tests/package-lock.json ] || \
-	  { echo "installing: npm packages of tests/"; npm ci --prefix tests --no-audit --no-fund --loglevel=error >/dev/null \
-	    && touch tests/node_modules/.package-lock.json; }
+	$(call npm_install,src/client)
+	$(call npm_install,tests)
 
-.PHONY: deps-node deps-npm deps-lint
+.PHONY: deps-node deps-npm deps-lint deps-client
 deps-node:
 	$(call apt_install,nodejs)
 deps-npm:
@@ -125,19 +153,25 @@ deps-npm:
 deps-lint:
 	$(call apt_install,$(DEB_LINT))
 
+# The browser SDK is built where npm is at hand; it is not installed for that.
+deps-client:
+	$(if $(shell npm --version 2>/dev/null),$(call npm_install,src/client),@true)
+
 # A second make, because what pkg-config finds is known only after the install.
-run: deps-build ## set up, build and start on the memory store (ARGS="--flag …")
+run: deps-build deps-client ## set up, build and start on the memory store (ARGS="--flag …")
 	@$(MAKE) --no-print-directory all
 	@exec $(DAEMON) $(ARGS)
 
 # ---- tests ------------------------------------------------------------------
-.PHONY: test unit integration sanitize test-built
+.PHONY: test unit client integration browser sanitize test-built
 test: deps ## set up and run every test
 	@$(MAKE) --no-print-directory test-built
 
 test-built:
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory client
 	@$(MAKE) --no-print-directory integration
+	@$(MAKE) --no-print-directory browser
 
 # C unit tests always run under the sanitizers.
 unit: ## run the C unit tests (ASan + UBSan)
@@ -156,6 +190,13 @@ integration: all $(OUT)/embed ## run the integration tests against the built dae
 	@AU_DAEMON=$(abspath $(DAEMON)) AU_EMBED=$(abspath $(OUT)/embed) \
 	  node --test --test-concurrency=4 --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/integration/*.test.mjs))
 
+client: $(ASSETS) ## run the unit tests of the browser SDK
+	@node --test --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/client/*.test.mjs))
+
+browser: all ## run the SDK in a real Chromium against the built daemon
+	@AU_DAEMON=$(abspath $(DAEMON)) node --test --test-concurrency=1 --test-reporter=$(if $(CI),tap,spec) \
+	  $(sort $(wildcard tests/browser/*.test.mjs))
+
 # An embedder's program: the public headers and the library, nothing else.
 $(OUT)/embed: tests/integration/embed.c $(LIB)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
@@ -163,6 +204,7 @@ $(OUT)/embed: tests/integration/embed.c $(LIB)
 sanitize: deps ## run every test with the daemon under ASan + UBSan too
 	@$(MAKE) --no-print-directory SAN=1 run-unit
 	@$(MAKE) --no-print-directory SAN=1 integration
+	@$(MAKE) --no-print-directory SAN=1 browser
 
 # ---- the rest ---------------------------------------------------------------
 C_FILES := $(wildcard include/*/*.h src/server/*.[ch] src/server/*/*.[ch] tests/unit/*.[ch] tests/integration/*.c)

@@ -37,7 +37,6 @@ suite('routes', async (test, shared) => {
   }
 
   for (const target of [
-    '/',
     '/presence',
     '/presence/',
     '/presence/join/',

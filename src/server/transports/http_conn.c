@@ -211,7 +211,7 @@ void http_conn_reply(http_conn *conn, const http_reply *reply) {
   if (has_body)
     buffer_append_format(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", reply->content_type,
                          reply->body.len);
-  else if (reply->status != 204)
+  else if (reply->status != 204 && reply->status != 304)
     buffer_append_text(out, "Content-Length: 0\r\n");
   buffer_append_slice(out, buffer_slice(&conn->lines));
   if (close)

@@ -47,6 +47,8 @@ typedef enum http_header {
   HTTP_H_WS_KEY,
   HTTP_H_WS_VERSION,
   HTTP_H_FORWARDED_FOR,
+  HTTP_H_ACCEPT_ENCODING,
+  HTTP_H_IF_NONE_MATCH,
   HTTP_H_COUNT,
 } http_header;
 

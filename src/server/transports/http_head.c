@@ -86,6 +86,7 @@ const char *http_reason(int status) {
   } reasons[] = {
       {200, "OK"},
       {204, "No Content"},
+      {304, "Not Modified"},
       {400, "Bad Request"},
       {401, "Unauthorized"},
       {403, "Forbidden"},

@@ -22,6 +22,8 @@ static const struct {
     {"sec-websocket-key", HTTP_H_WS_KEY},
     {"sec-websocket-version", HTTP_H_WS_VERSION},
     {"x-forwarded-for", HTTP_H_FORWARDED_FOR},
+    {"accept-encoding", HTTP_H_ACCEPT_ENCODING},
+    {"if-none-match", HTTP_H_IF_NONE_MATCH},
 };
 
 /* For a parser callback: ends the parsing with this status. */

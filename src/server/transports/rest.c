@@ -4,6 +4,7 @@
 
 #include "../utils/query.h"
 #include "../wire.h"
+#include "assets.h"
 #include "handshake.h"
 #include "health.h"
 #include "origins.h"
@@ -312,6 +313,11 @@ static void handle_ready(rest *r, http_conn *conn, const http_request *request) 
   reply_json(r, conn, ready ? 200 : 503);
 }
 
+static void handle_asset(rest *r, http_conn *conn, const http_request *request) {
+  if (!assets_reply(conn, request))
+    reply_error(r, conn, 404, "there is nothing at this path", NULL);
+}
+
 /* ---- upgrades ------------------------------------------------------------ */
 
 static void handle_websocket(rest *r, http_conn *conn, const http_request *request) {
@@ -354,7 +360,9 @@ static const struct route routes[] = {
     {"/presence/beat", POST, handle_beat},   {"/presence/join", POST, handle_join},
     {"/presence/leave", POST, handle_leave}, {"/metrics", GET, handle_metrics},
     {"/health", GET, handle_health},         {"/ready", GET, handle_ready},
-    {WEBSOCKET_PATH, GET, handle_websocket},
+    {WEBSOCKET_PATH, GET, handle_websocket}, {"/", GET, handle_asset},
+    {"/client.js", GET, handle_asset},       {"/client.mjs", GET, handle_asset},
+    {"/client.d.ts", GET, handle_asset},
 };
 
 /* The WebSocket door leads to one path only, and that path is nowhere while

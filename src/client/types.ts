@@ -1,0 +1,102 @@
+// What a page sees: options, metrics, status, events, errors. Imports nothing, so that the
+// rolled-up client.d.ts is this file and the classes.
+
+/** Options of `new ActiveUsersClient(config)`. Only `customerId` and `apiUrl` are required. */
+export interface ClientConfig {
+  /** Whose visitors are counted: 1 to 128 characters of `A-Z a-z 0-9 . _ ~ @ = + / -`. */
+  customerId: string;
+  /** Base URL of the daemon's HTTP port, for example `https://presence.shop.example`. */
+  apiUrl: string;
+  /** URL of the WebSocket. Default: `apiUrl` with `ws:` or `wss:` and the path `/ws/active-users`. */
+  websocketUrl?: string;
+  /** Says on the console what happens. Default false. */
+  debug?: boolean;
+
+  /** Period of signs of life while the page is visible, in milliseconds. Default 30000. */
+  foregroundHeartbeatInterval?: number;
+  /** The same while it is hidden, in milliseconds. Default 60000. */
+  backgroundHeartbeatInterval?: number;
+  /**
+   * The daemon's `presence-ttl`, in milliseconds: a connection whose last answer is older than this,
+   * as after a night's sleep, is made anew instead of asked. Default 180000.
+   */
+  heartbeatTimeout?: number;
+
+  /** Weight of the newest count in `smoothed`, (0, 1]. Default 0.2. */
+  emaAlpha?: number;
+  /** How many counts `smoothed` looks back on. Default 20. */
+  emaWindowSize?: number;
+
+  /** Period of polling while the page is visible, in milliseconds. Default 30000. */
+  pollingInterval?: number;
+  /** Default true. */
+  enableWebSocket?: boolean;
+  /** Default true. */
+  enablePolling?: boolean;
+
+  /** Where the session's id is kept: `local` is localStorage, `none` is memory only. Default `local`. */
+  storage?: 'local' | 'none';
+  /** Watch the numbers without being counted, as a dashboard does. Default false. */
+  watch?: boolean;
+  /** Gives the token for a daemon that asks for one; called before each connection attempt. */
+  getToken?: () => string | Promise<string>;
+}
+
+/** The numbers as the server last told them. */
+export interface ServerMetrics {
+  customerId: string;
+  /** When the server counted, milliseconds since the epoch. */
+  timestamp: number;
+  /** People who are here now. */
+  count: number;
+  /** The server's smoothed count, the same for everybody. */
+  ema: number;
+  /** True while the server counts without its store. */
+  stale?: boolean;
+}
+
+export interface Metrics extends ServerMetrics {
+  /** This page's own smoothing of `count`, for drawing only. */
+  smoothed: number;
+}
+
+export type ConnectionMode = 'websocket' | 'polling' | 'offline';
+
+export interface ConnectionStatus {
+  /** How the server is reached, by this tab or by the one that leads. */
+  mode: ConnectionMode;
+  /** Whether this tab is the one that beats for all tabs. */
+  isLeader: boolean;
+  /** Messages of the server that made no sense and were ignored. */
+  ignoredMessages: number;
+}
+
+/** What went wrong. The client goes on trying after every one of them. */
+export type ActiveUsersError =
+  /** The server could not be reached. */
+  | { code: 'network'; message: string }
+  /** It did not answer in time. */
+  | { code: 'timeout'; message: string }
+  /** It closed the WebSocket; `closeCode` is from RFC 6455 or, from 4000 on, the daemon's own. */
+  | { code: 'closed'; message: string; closeCode: number }
+  /** It answered with an HTTP error. */
+  | { code: 'http'; message: string; status: number; retryAfterMs?: number }
+  /** `getToken` failed. */
+  | { code: 'token'; message: string }
+  /** A callback of the page threw. */
+  | { code: 'callback'; message: string };
+
+export type ActiveUsersEvent =
+  | { type: 'metrics'; metrics: Metrics }
+  | { type: 'status'; status: ConnectionStatus }
+  | { type: 'error'; error: ActiveUsersError };
+
+export type Listener = (event: ActiveUsersEvent) => void;
+
+export interface InitOptions {
+  /** Ends the client when it aborts, as `destroy()` does. */
+  signal?: AbortSignal;
+}
+
+/** Takes a subscription back. Calling it twice is fine. */
+export type Unsubscribe = () => void;

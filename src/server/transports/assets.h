@@ -1,0 +1,34 @@
+/* The browser SDK and the demo page, built into the binary. Knows no route: whoever
+ * asks has a path. The table comes from src/client/build.mjs, or is empty where there
+ * was no Node to make it. */
+#ifndef TRANSPORTS_ASSETS_H
+#define TRANSPORTS_ASSETS_H
+
+#include "http_conn.h"
+
+typedef struct asset {
+  const char *path;
+  const char *content_type;
+  const char *cache_control;
+  const char *policy; /* Content-Security-Policy, or NULL */
+  const char *tag;    /* of the plain bytes, without quotes */
+  const unsigned char *plain, *gzip;
+  size_t plain_len, gzip_len;
+} asset;
+
+/* Generated. */
+extern const asset assets_table[];
+extern const size_t assets_count;
+
+/* Answers a GET or HEAD with the asset of the request's path: 200 or 304, plain or
+ * gzip as the client takes it. False: there is no such asset, or a WebSocket is wanted
+ * of it, and nothing was sent. */
+bool assets_reply(http_conn *conn, const http_request *request);
+
+/* Whether an Accept-Encoding allows gzip (RFC 9110, 12.5.3). */
+bool assets_takes_gzip(au_slice accept_encoding);
+
+/* Whether an If-None-Match names this tag, given with its quotes (RFC 9110, 13.1.2). */
+bool assets_none_match_hits(au_slice if_none_match, au_slice tag);
+
+#endif

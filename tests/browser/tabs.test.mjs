@@ -1,0 +1,208 @@
+// Many tabs of one browser against the real daemon: one leader, one socket, one person.
+import assert from 'node:assert/strict';
+
+import { freshId, Socket, startDaemon, suite, waitFor } from '../integration/harness.mjs';
+import {
+  launch,
+  openSockets,
+  openTab,
+  person,
+  shown,
+  status,
+  waitLeader,
+  waitShown,
+  watchCount,
+} from './harness/chromium.mjs';
+import { startSite } from './harness/site.mjs';
+import { Tabs } from './harness/tabs.mjs';
+
+suite(
+  'tabs in Chromium',
+  async (test, shared) => {
+    const browser = await launch(shared);
+    const site = await startSite(shared);
+    const insecure = await startSite(shared, 'shop.test');
+    const FAST = { foregroundHeartbeatInterval: 1000, backgroundHeartbeatInterval: 1000 };
+
+    const begin = async (t, options) => {
+      const daemon = await startDaemon(t, {
+        'presence-ttl': 30,
+        'disconnect-grace': 2000,
+        ...options,
+      });
+      const context = await person(t, browser);
+      const customerId = freshId();
+      return { daemon, context, customerId, config: { customerId, ...FAST } };
+    };
+
+    for (const [name, where] of [
+      ['https or localhost', site],
+      ['plain http, where there are no locks', insecure],
+    ]) {
+      test(`12 tabs at once on ${name}: one leader, one socket, count 1, all show it`, async (t) => {
+        const { daemon, context, customerId, config } = await begin(t);
+        const seen = await watchCount(t, Socket, daemon, customerId);
+        const url = where.url('/', { daemon, config });
+        const pages = await Promise.all(Array.from({ length: 12 }, () => openTab(t, context, url)));
+        assert.equal(await pages[0].evaluate(() => isSecureContext), where === site);
+        await Promise.all(pages.map((page) => waitShown(page, 1)));
+        await waitLeader(pages);
+        assert.equal(await daemon.count(customerId), 1);
+        assert.equal(await openSockets(daemon), 2, 'the leader and the watching test');
+        assert.ok(Math.max(...seen.counts) <= 1, `never more than one: ${seen.counts}`);
+        for (const page of pages) assert.equal((await status(page)).mode, 'websocket');
+        const stored = await pages[3].evaluate(() => JSON.parse(localStorage['active-users']).id);
+        assert.match(stored, /^[0-9a-f-]{32,36}$/);
+      });
+
+      test(`the leader closes on ${name}: the next goes on, the person stays counted`, async (t) => {
+        const { daemon, context, customerId, config } = await begin(t);
+        const url = where.url('/', { daemon, config });
+        const pages = [];
+        for (let i = 0; i < 3; i++) pages.push(await openTab(t, context, url));
+        const leader = await waitLeader(pages);
+        await daemon.waitCount(customerId, 1);
+        const seen = await watchCount(t, Socket, daemon, customerId);
+        await leader.close({ runBeforeUnload: true });
+        const left = pages.filter((page) => page !== leader);
+        await waitLeader(left);
+        await waitFor('the new socket', async () => (await openSockets(daemon)) === 2);
+        assert.equal(await daemon.count(customerId), 1);
+        assert.deepEqual(
+          seen.counts.filter((count) => count !== 1),
+          [],
+        );
+        // And the last one leaves.
+        await left[0].close({ runBeforeUnload: true });
+        await waitLeader([left[1]]);
+        await left[1].close({ runBeforeUnload: true });
+        await daemon.waitCount(customerId, 0);
+      });
+    }
+
+    test('a duplicated tab: its own tab id, the same person', async (t) => {
+      const { daemon, context, customerId, config } = await begin(t);
+      const page = await openTab(t, context, site.url('/', { daemon, config }));
+      await waitShown(page, 1);
+      const [copy] = await Promise.all([
+        context.waitForEvent('page'),
+        page.evaluate(() => void window.open(location.href)),
+      ]);
+      await waitShown(copy, 1);
+      await waitLeader([page, copy]);
+      assert.equal(await daemon.count(customerId), 1);
+      assert.equal(await openSockets(daemon), 1);
+    });
+
+    test('two contexts are two people; one that closes is gone within a second', async (t) => {
+      const { daemon, context, customerId, config } = await begin(t);
+      const url = site.url('/', { daemon, config });
+      const one = await openTab(t, context, url);
+      const other = await person(t, browser);
+      const two = await openTab(t, other, url);
+      await Promise.all([waitShown(one, 2), waitShown(two, 2)]);
+      assert.equal(await daemon.count(customerId), 2);
+      await two.close({ runBeforeUnload: true });
+      await waitShown(one, 1);
+      assert.equal(await daemon.count(customerId), 1);
+    });
+
+    test('a leader whose page hangs is replaced within two heartbeats', async (t) => {
+      const { daemon, context, customerId, config } = await begin(t);
+      const url = site.url('/', { daemon, config });
+      const pages = [await openTab(t, context, url)];
+      const leader = await waitLeader(pages);
+      const follower = await openTab(t, context, url);
+      await waitShown(follower, 1);
+      const since = Date.now();
+      const hang = leader.evaluate(() => {
+        const end = Date.now() + 6000;
+        while (Date.now() < end);
+      });
+      await waitFor('the follower to lead', async () => (await status(follower)).isLeader);
+      const took = Date.now() - since;
+      assert.ok(took < 4000, `${took} ms with a heartbeat of 1000 ms`);
+      await hang;
+      await waitLeader([leader, follower]);
+      assert.equal((await status(leader)).isLeader, false, 'it steps down when it wakes');
+      await waitFor('one socket', async () => (await openSockets(daemon)) === 1);
+      assert.equal(await daemon.count(customerId), 1);
+    });
+
+    test('storage blocked: the tabs are one person all the same', async (t) => {
+      const { daemon, context, customerId, config } = await begin(t);
+      await context.addInitScript(() =>
+        Object.defineProperty(window, 'localStorage', {
+          get() {
+            throw new DOMException('denied', 'SecurityError');
+          },
+        }),
+      );
+      const url = site.url('/', { daemon, config });
+      const pages = [await openTab(t, context, url), await openTab(t, context, url)];
+      await Promise.all(pages.map((page) => waitShown(page, 1)));
+      assert.equal(await daemon.count(customerId), 1);
+      const leader = await waitLeader(pages);
+      await leader.close({ runBeforeUnload: true });
+      await waitLeader(pages.filter((page) => page !== leader));
+      assert.equal(await daemon.count(customerId), 1);
+    });
+
+    test('a frame without an origin: no storage, no locks, and still counted', async (t) => {
+      const { daemon, context, customerId, config } = await begin(t);
+      const page = await openTab(t, context, site.url('/sandbox', { daemon, config }));
+      const frame = await waitFor('the frame', () =>
+        page.frames().find((it) => it !== page.mainFrame() && it.url() !== ''),
+      );
+      await waitFor('the count in the frame', async () => (await shown(frame)) === '1');
+      assert.equal(await daemon.count(customerId), 1);
+      assert.deepEqual(await frame.evaluate(() => window.failures), []);
+    });
+
+    const hidden = await Tabs.launch(shared);
+
+    test('hide the leader: a visible tab takes over, one socket, count 1', async (t) => {
+      const { daemon, customerId, config } = await begin(t);
+      const url = site.url('/', { daemon, config });
+      const one = await hidden.open(t, url);
+      await waitFor('one to lead', async () => (await one.status()).isLeader);
+      const two = await hidden.open(t, url);
+      assert.equal(await one.evaluate('document.hidden'), true);
+      await waitFor('two to lead', async () => (await two.status()).isLeader);
+      assert.equal((await one.status()).isLeader, false);
+      await one.show();
+      await waitFor('one to lead again', async () => (await one.status()).isLeader);
+      await waitFor('one socket', async () => (await openSockets(daemon)) === 1);
+      assert.equal(await daemon.count(customerId), 1);
+      await one.close();
+      await two.close();
+      await daemon.waitCount(customerId, 0);
+    });
+
+    test('freeze the leader: it hands over, and follows when it is active again', async (t) => {
+      const { daemon, customerId, config } = await begin(t);
+      const url = site.url('/', { daemon, config });
+      const one = await hidden.open(t, url);
+      const two = await hidden.open(t, url);
+      await one.show();
+      await waitFor('one to lead', async () => (await one.status()).isLeader);
+      await daemon.waitCount(customerId, 1);
+      const seen = await watchCount(t, Socket, daemon, customerId);
+      await two.show(); // Chromium freezes hidden tabs only
+      await one.setLifecycle('frozen');
+      await waitFor('two to lead', async () => (await two.status()).isLeader);
+      await waitFor('its socket', async () => (await openSockets(daemon)) === 2);
+      await one.setLifecycle('active');
+      await waitFor('one to follow', async () => (await one.status()).mode === 'websocket');
+      assert.equal((await one.status()).isLeader, false);
+      assert.equal(await daemon.count(customerId), 1);
+      assert.deepEqual(
+        seen.counts.filter((count) => count !== 1),
+        [],
+      );
+      await one.close();
+      await two.close();
+    });
+  },
+  { concurrency: 1 },
+);

@@ -1,0 +1,220 @@
+// A client in its page: how it comes and goes, and what stays behind (nothing).
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { Browser, NOTHING_LEFT, settle } from './harness/browser.mjs';
+import { ActiveUsersClient, clientIn, CONFIG, startIn } from './harness/sdk.mjs';
+
+test('destroy() leaves no timer, listener, lock, channel, socket or frame, in any state', async () => {
+  const states = {
+    'before init': async () => {},
+    connected: (it, browser) => browser.clock.advance(100),
+    connecting: () => settle(),
+    'as a follower': (it, browser) => browser.clock.advance(100),
+    polling: (it, browser) => browser.clock.advance(20_000),
+    'while it waits to try again': (it, browser) => browser.clock.advance(700),
+    frozen: async (it, browser, tab) => {
+      await browser.clock.advance(100);
+      tab.document.fire('freeze');
+    },
+    prerendering: () => settle(),
+  };
+  for (const [name, reach] of Object.entries(states)) {
+    for (const secure of [true, false]) {
+      const browser = new Browser({ secure });
+      if (name === 'as a follower') await startIn(browser.tab());
+      if (name === 'polling') browser.server.faults.noSocket = true;
+      if (name.startsWith('while')) browser.server.faults.refuse = true;
+      const tab = browser.tab({ prerendering: name === 'prerendering' });
+      const it = clientIn(tab);
+      const ready = name === 'before init' ? undefined : it.client.init();
+      await reach(it, browser, tab);
+      it.client.destroy();
+      it.client.destroy();
+      await settle();
+      await browser.clock.advance(50);
+      assert.deepEqual(tab.leftovers(), NOTHING_LEFT, `${name}, ${secure ? 'locks' : 'channel'}`);
+      await ready; // never left hanging
+    }
+  }
+});
+
+test('destroy() of the only tab leaves; of one of two it hands over', async () => {
+  const browser = new Browser();
+  const one = await startIn(browser.tab());
+  const two = await startIn(browser.tab());
+  one.client.destroy();
+  await browser.clock.advance(100);
+  assert.equal(browser.server.count, 1);
+  assert.equal(two.leads, true);
+  two.client.destroy();
+  await browser.clock.advance(100);
+  assert.equal(browser.server.count, 0);
+  assert.deepEqual(one.client.getConnectionStatus(), {
+    mode: 'offline',
+    isLeader: false,
+    ignoredMessages: 0,
+  });
+});
+
+test('nothing is heard after destroy(), and init() says so', async () => {
+  const browser = new Browser();
+  const it = await startIn(browser.tab());
+  it.client.destroy();
+  const heard = it.events.length;
+  browser.server.update();
+  await browser.clock.advance(1_000);
+  assert.equal(it.events.length, heard);
+  const fresh = new ActiveUsersClient(CONFIG, browser.tab().scope);
+  fresh.destroy();
+  await assert.rejects(fresh.init(), /destroyed/);
+});
+
+test('AbortSignal: aborted before, during and after init()', async () => {
+  const browser = new Browser();
+  const before = clientIn(browser.tab());
+  await assert.rejects(before.client.init({ signal: AbortSignal.abort() }), { name: 'AbortError' });
+
+  const tab = browser.tab();
+  const during = clientIn(tab);
+  const controller = new AbortController();
+  const ready = during.client.init({ signal: controller.signal });
+  await settle();
+  controller.abort();
+  await assert.rejects(ready, { name: 'AbortError' });
+  await browser.clock.advance(50);
+  assert.deepEqual(tab.leftovers(), NOTHING_LEFT);
+
+  const later = browser.tab();
+  const third = clientIn(later);
+  const last = new AbortController();
+  const done = third.client.init({ signal: last.signal });
+  await browser.clock.advance(100);
+  await done;
+  last.abort();
+  await browser.clock.advance(50);
+  assert.deepEqual(later.leftovers(), NOTHING_LEFT);
+  assert.equal(browser.server.count, 0);
+});
+
+test('the last page says goodbye with a beacon; with a token by fetch, since a beacon has no headers', async () => {
+  const browser = new Browser();
+  const tab = browser.tab();
+  await startIn(tab);
+  tab.close();
+  assert.equal(tab.beacons[0].url, 'http://api.test:3001/presence/leave');
+  assert.deepEqual(Object.keys(tab.beacons[0].body).sort(), [
+    'customerId',
+    'sessionId',
+    'tabId',
+    'timestamp',
+  ]);
+  await browser.clock.advance(50);
+  assert.equal(browser.server.count, 0);
+
+  const other = new Browser();
+  const second = other.tab();
+  await startIn(second, { getToken: () => 'secret' });
+  second.close();
+  assert.equal(second.beacons.length, 0);
+  await other.clock.advance(50);
+  assert.equal(other.server.requests.at(-1).headers.Authorization, 'Bearer secret');
+  assert.equal(other.server.count, 0);
+});
+
+test('a beacon that the browser refuses, or throws at, becomes a fetch', async () => {
+  for (const sendBeacon of [
+    () => false,
+    undefined,
+    () => {
+      throw new Error('blocked');
+    },
+  ]) {
+    const browser = new Browser();
+    const tab = browser.tab();
+    await startIn(tab);
+    tab.scope.navigator.sendBeacon = sendBeacon;
+    tab.close();
+    await browser.clock.advance(50);
+    if (typeof sendBeacon !== 'function' || !/throw/.test(String(sendBeacon)))
+      assert.equal(browser.server.count, 0);
+  }
+});
+
+test('back/forward cache: nothing is held while the page is kept, no leave, and it is back at once', async () => {
+  const browser = new Browser();
+  const tab = browser.tab();
+  const it = await startIn(tab);
+  tab.frame();
+  tab.scope.fire('pagehide', { persisted: true });
+  await settle();
+  assert.deepEqual({ ...tab.leftovers(), listeners: 0 }, NOTHING_LEFT);
+  assert.deepEqual(tab.beacons, []);
+  assert.equal(it.mode, 'offline');
+  await browser.clock.advance(5_000);
+  tab.scope.fire('pageshow', { persisted: true });
+  await browser.clock.advance(50);
+  assert.equal(it.mode, 'websocket');
+  assert.equal(browser.server.count, 1);
+});
+
+test('no unload and no beforeunload listener', async () => {
+  const tab = new Browser().tab();
+  await startIn(tab);
+  const types = [...tab.scope.types, ...tab.document.types];
+  assert.ok(types.includes('pagehide'));
+  assert.ok(!types.some((type) => /unload/.test(type)), types.join());
+});
+
+test('a page that is only rendered ahead is not counted until it is shown', async () => {
+  const browser = new Browser();
+  const tab = browser.tab({ prerendering: true });
+  const it = await startIn(tab);
+  await browser.clock.advance(2_000);
+  assert.equal(browser.server.count, 0);
+  tab.document.prerendering = false;
+  tab.document.fire('prerenderingchange');
+  await browser.clock.advance(100);
+  assert.equal(it.mode, 'websocket');
+});
+
+test('a whole life in a page without a single exception: everything blocked', async () => {
+  const browser = new Browser({ secure: false });
+  browser.server.faults.blocked = browser.server.faults.refuse = true;
+  const tab = browser.tab({ storage: false, channel: false });
+  const it = await startIn(tab);
+  await browser.clock.advance(300_000);
+  tab.setHidden(true);
+  tab.setHidden(false);
+  it.client.destroy();
+  await settle();
+  assert.equal(it.mode, 'offline');
+  assert.deepEqual(tab.leftovers(), NOTHING_LEFT);
+});
+
+test('two clients in one page go together, and the session with them', async () => {
+  for (const secure of [true, false]) {
+    const browser = new Browser({ secure });
+    const tab = browser.tab();
+    const one = await startIn(tab);
+    const two = await startIn(tab);
+    await browser.clock.advance(2_000);
+    assert.equal(one.leads !== two.leads, true);
+    assert.equal(browser.server.open.length, 1);
+    tab.close();
+    await browser.clock.advance(100);
+    assert.equal(browser.server.count, 0);
+  }
+});
+
+test('one of two clients of a page is destroyed: the other goes on, nobody leaves', async () => {
+  const browser = new Browser();
+  const tab = browser.tab();
+  const one = await startIn(tab);
+  const two = await startIn(tab);
+  one.client.destroy();
+  await browser.clock.advance(100);
+  assert.equal(browser.server.count, 1);
+  assert.deepEqual(tab.beacons, []);
+  assert.equal(two.leads, true);
+});

@@ -1,0 +1,152 @@
+// Modules that decide alone: smoothing, back-off, session, sampler.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { Browser } from './harness/browser.mjs';
+import { load } from './harness/sdk.mjs';
+
+const { createEma } = await load('modules/metrics/ema.js');
+const { isMetrics } = await load('modules/metrics/check.js');
+const { createSampler } = await load('modules/metrics/sampler.js');
+const { retryDelay } = await load('modules/utils/backoff.js');
+const { createSession, STORAGE_KEY, IDLE_MS } = await load('modules/state/session.js');
+const { randomId } = await load('modules/utils/ids.js');
+
+const EMA = [
+  ['the first is taken as it is', 0.2, 20, [40], 40],
+  ["the reference's example", 0.2, 20, [40, 42], 40.4],
+  ['alpha 1 follows', 1, 20, [3, 9, 4], 4],
+  ['a window forgets', 0.5, 2, [1000, 10, 20], 15],
+  ['a window of one', 0.2, 1, [1, 2, 7], 7],
+];
+for (const [name, alpha, size, values, expected] of EMA)
+  test(`ema: ${name}`, () => {
+    const ema = createEma(alpha, size);
+    assert.ok(Math.abs(values.map(ema).at(-1) - expected) < 1e-9);
+  });
+
+const closed = (closeCode) => ({ code: 'closed', message: '', closeCode });
+const http = (status, retryAfterMs) => ({ code: 'http', message: '', status, retryAfterMs });
+const network = { code: 'network', message: '' };
+const BACKOFF = [
+  ['first, no luck', network, 0, false, 0.999, [999, 999]],
+  ['full jitter reaches down to 0', network, 5, false, 0, [0, 0]],
+  ['doubles', network, 3, false, 0.5, [4000, 4000]],
+  ['is capped', network, 40, false, 0.999, [29970, 29970]],
+  ['1001 is an ordinary end', closed(1001), 0, false, 0.5, [500, 500]],
+  ['1012 waits 5 to 30 s', closed(1012), 0, false, 0, [5000, 5000]],
+  ['1012 waits 5 to 30 s, late', closed(1012), 0, false, 0.999, [29000, 30000]],
+  ['1008 waits', closed(1008), 0, false, 0, [15000, 15000]],
+  ['1013 waits', closed(1013), 0, false, 0.999, [29000, 30000]],
+  ['4403 waits for somebody', closed(4403), 0, true, 0.5, [300000, 300000]],
+  ['403 too', http(403), 0, true, 0.5, [300000, 300000]],
+  ['4401 without another token', closed(4401), 0, false, 0.5, [300000, 300000]],
+  ['4401 with another token', closed(4401), 0, true, 0.5, [500, 500]],
+  ['401 with another token', http(401), 1, true, 0.5, [1000, 1000]],
+  ['Retry-After is a floor', http(429, 45000), 0, false, 0.5, [45000, 46000]],
+  ['503 with Retry-After', http(503, 2000), 0, false, 0, [2000, 2000]],
+  ['500 without', http(500), 2, false, 0.5, [2000, 2000]],
+];
+for (const [name, why, attempt, fresh, random, [low, high]] of BACKOFF)
+  test(`back-off: ${name}`, () => {
+    const delay = retryDelay(why, attempt, fresh, random);
+    assert.ok(delay >= low && delay <= high, `${delay} is not in ${low}..${high}`);
+  });
+
+const METRICS = [
+  ['whole', { count: 1, ema: 0.5, timestamp: 3, customerId: 'a' }, true],
+  ['zero', { count: 0, ema: 0, timestamp: 1 }, true],
+  ['nothing', undefined, false],
+  ['null', null, false],
+  ['text', 'x', false],
+  ['no count', { ema: 1, timestamp: 1 }, false],
+  ['numbers as text', { count: '1', ema: 1, timestamp: 1 }, false],
+  ['null for a number', { count: 1, ema: null, timestamp: 1 }, false],
+];
+for (const [name, value, expected] of METRICS)
+  test(`metrics check: ${name}`, () => assert.equal(isMetrics(value), expected));
+
+test('session: one id for all tabs, kept in localStorage', () => {
+  const browser = new Browser();
+  const id = createSession(browser.tab().scope, true).use();
+  assert.match(id, /^[0-9a-f-]{36}$/);
+  assert.equal(createSession(browser.tab().scope, true).use(), id);
+});
+
+test('session: renewed after 24 h idle, not before', async () => {
+  const browser = new Browser();
+  const first = createSession(browser.tab().scope, true).use();
+  browser.clock.now += IDLE_MS;
+  assert.equal(createSession(browser.tab().scope, true).use(), first);
+  browser.clock.now += IDLE_MS + 1;
+  assert.notEqual(createSession(browser.tab().scope, true).use(), first);
+});
+
+test('session: a tab that slept a day renews too, also in memory', () => {
+  for (const persistent of [true, false]) {
+    const browser = new Browser();
+    const session = createSession(browser.tab().scope, persistent);
+    const first = session.use();
+    browser.clock.now += IDLE_MS + 1;
+    assert.notEqual(session.use(), first);
+  }
+});
+
+for (const [name, options, persistent] of [
+  ['blocked storage', { storage: false }, true],
+  ["storage: 'none'", {}, false],
+])
+  test(`session: ${name} is memory only`, () => {
+    const browser = new Browser();
+    const session = createSession(browser.tab(options).scope, persistent);
+    assert.equal(session.use(), session.use());
+    assert.equal(browser.storage.getItem(STORAGE_KEY), null);
+  });
+
+test('session: what is in storage and is no id is replaced', () => {
+  for (const text of ['', 'null', '{', '{"id":"a b","at":1790000000000}', '{"id":5}', '[]']) {
+    const browser = new Browser();
+    browser.storage.setItem(STORAGE_KEY, text);
+    assert.match(createSession(browser.tab().scope, true).use(), /^[0-9a-f-]{36}$/, text);
+  }
+});
+
+test('ids: without randomUUID (plain http) still 128 random bits', () => {
+  const { scope } = new Browser({ secure: false }).tab();
+  assert.match(randomId(scope), /^[0-9a-f]{32}$/);
+  assert.notEqual(randomId(scope), randomId(scope));
+});
+
+test('sampler: at most one a frame, the newest; none while hidden; the newest when shown', () => {
+  const tab = new Browser().tab();
+  const got = [];
+  const sampler = createSampler(tab.scope, (value) => got.push(value));
+  for (const n of [1, 2, 3]) sampler.push(n);
+  assert.deepEqual(got, []);
+  tab.frame();
+  assert.deepEqual(got, [3]);
+  tab.frame();
+  assert.deepEqual(got, [3]);
+  tab.document.hidden = true;
+  sampler.push(4);
+  sampler.push(5);
+  assert.equal(tab.frames.size, 0);
+  tab.document.hidden = false;
+  sampler.flush();
+  tab.frame();
+  assert.deepEqual(got, [3, 5]);
+  sampler.push(6);
+  sampler.stop();
+  tab.frame();
+  assert.deepEqual(got, [3, 5]);
+});
+
+test('session: what the leader said is newer than what storage still shows', async () => {
+  const browser = new Browser();
+  const stale = createSession(browser.tab().scope, true).use();
+  await browser.clock.advance(1000);
+  const session = createSession(browser.tab().scope, true);
+  session.adopt('from-the-leader');
+  assert.equal(session.use(), 'from-the-leader');
+  assert.notEqual(stale, 'from-the-leader');
+});

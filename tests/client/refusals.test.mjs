@@ -1,0 +1,138 @@
+// A server that answers, but not as one would like: close codes, tokens, limits, nonsense.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { Browser } from './harness/browser.mjs';
+import { startIn } from './harness/sdk.mjs';
+
+const auths = (server) => server.said.filter(({ message }) => message.type === 'auth');
+const beats = (server) => server.requests.filter(({ path }) => path.startsWith('/presence/beat'));
+
+async function started(config, faults = {}) {
+  const browser = new Browser();
+  Object.assign(browser.server.faults, faults);
+  const tab = browser.tab();
+  const it = await startIn(tab, config);
+  return { browser, tab, it, ...browser };
+}
+
+for (const [code, low, high] of [
+  [1012, 5_000, 30_000],
+  [1008, 15_000, 30_000],
+  [1013, 15_000, 30_000],
+  [4403, 300_000, 300_100],
+])
+  test(`close code ${code} is respected, also when the page is shown meanwhile`, async () => {
+    const { clock, server, tab, it } = await started();
+    server.closeAll(code);
+    assert.deepEqual(it.of('error').at(-1).error.closeCode, code);
+    await clock.advance(low - 100 - 1);
+    tab.setHidden(true);
+    tab.setHidden(false);
+    await clock.advance(50);
+    assert.equal(server.sockets.length, 1);
+    await clock.advance(high - low + 200);
+    assert.equal(server.sockets.length, 2);
+  });
+
+test('4401: a fresh token is asked for, and used', async () => {
+  const tokens = ['stale', 'fresh'];
+  const asked = [];
+  const getToken = async () => {
+    asked.push(1);
+    return tokens[Math.min(asked.length, tokens.length) - 1];
+  };
+  const { it, clock, server } = await started({ getToken }, { token: 'fresh' });
+  await clock.until('connected', () => it.mode === 'websocket', { limitMs: 3_000 });
+  assert.deepEqual(
+    auths(server).map(({ message }) => message.token),
+    ['stale', 'fresh'],
+  );
+  assert.equal(it.of('error')[0].error.closeCode, 4401);
+});
+
+test('the token of polling goes into a header, and is renewed after 401', async () => {
+  let n = 0;
+  const { it, clock, server } = await started(
+    { getToken: () => `t${++n}`, enableWebSocket: false },
+    { token: 't2' },
+  );
+  await clock.until('polling', () => it.mode === 'polling', { limitMs: 3_000 });
+  assert.deepEqual(
+    beats(server).map(({ headers }) => headers.Authorization),
+    ['Bearer t1', 'Bearer t2'],
+  );
+});
+
+test('getToken that throws, rejects or never answers is an error and tried again', async () => {
+  for (const bad of [
+    () => {
+      throw new Error('no');
+    },
+    () => Promise.reject(new Error('no')),
+    () => new Promise(() => {}),
+  ]) {
+    let broken = true;
+    const { it, clock } = await started({ getToken: () => (broken ? bad() : 'ok') });
+    await clock.until('an error', () => it.of('error').length > 0, { limitMs: 11_000 });
+    broken = false;
+    await clock.until('connected', () => it.mode === 'websocket', { limitMs: 40_000 });
+  }
+});
+
+test('429 and 503: Retry-After is waited for', async () => {
+  for (const status of [429, 503]) {
+    const { it, clock, server } = await started(
+      { enableWebSocket: false },
+      { http: { status, retryAfter: '45' } },
+    );
+    assert.deepEqual(it.of('error')[0].error, {
+      code: 'http',
+      message: `the server answered with ${status}`,
+      status,
+      retryAfterMs: 45_000,
+    });
+    server.faults.http = undefined;
+    await clock.advance(44_500);
+    assert.equal(beats(server).length, 1);
+    await clock.advance(2_000);
+    assert.equal(it.mode, 'polling');
+  }
+});
+
+test('a slow answer counts as none after 10 s', async () => {
+  const { it, clock } = await started({ enableWebSocket: false }, { halfOpen: true });
+  await clock.advance(9_800);
+  assert.equal(it.of('error').length, 0);
+  await clock.advance(200);
+  assert.equal(it.of('error')[0].error.code, 'timeout');
+});
+
+test('messages that make no sense are ignored and counted; later types are not', async () => {
+  const { it, clock, server } = await started();
+  const bad = [
+    '',
+    '{',
+    'null',
+    '[]',
+    '5',
+    '{"type":5}',
+    '{"type":"metrics:update"}',
+    '{"type":"metrics:update","data":{"count":"1"}}',
+  ];
+  for (const text of bad) server.push(text);
+  server.push({ type: 'a:later:kind' });
+  server.push({ type: 'error', message: 'x' });
+  await clock.advance(50);
+  assert.equal(it.client.getConnectionStatus().ignoredMessages, bad.length);
+  assert.equal(it.mode, 'websocket');
+  assert.equal(it.count, 1);
+});
+
+test('an answer in HTML (a proxy) is ignored and counted, and polling goes on', async () => {
+  const { it, clock, server } = await started({ enableWebSocket: false }, { html: true });
+  assert.equal(it.client.getConnectionStatus().ignoredMessages, 1);
+  server.faults.html = false;
+  await clock.advance(30_100);
+  assert.equal(it.count, 1);
+});
