@@ -231,13 +231,13 @@ static void welcome(ws_socket *s, au_slice customer_id, au_slice session_id) {
 static void on_auth_done(au_status status, void *arg) {
   ws_socket *s = arg;
   s->authing = false;
+  if (status == AU_OK) s->ws->config.counters->beats++;
   if (s->closing) {
     stand(s); /* gone meanwhile */
   } else if (status != AU_OK) {
     turn_away(s, status);
   } else {
     au_beat beat = presence_seat_beat(s->seat);
-    s->ws->config.counters->beats++;
     welcome(s, beat.customer_id, beat.session_id);
   }
   ws_socket_unref(s);
