@@ -62,6 +62,7 @@ export function runClient(
     identity: () => (watch ? { customerId } : { customerId, sessionId: session.use(), tabId }),
     mode(mode) {
       log(mode);
+      if (mode !== 'offline') holder = tabId;
       store.setStatus(mode, tabs.leads());
       tabs.share();
     },
@@ -95,9 +96,9 @@ export function runClient(
     onChange(leads) {
       log(leads ? 'leads' : 'follows');
       // The mode stays as the last leader told it, until this one knows better.
-      store.setStatus(store.status.mode, leads);
       if (leads) connection.start();
       else connection.stop();
+      store.setStatus(store.status.mode, tabs.leads());
     },
     onShared({ mode, sessionId, holder: told, metrics }) {
       holder = told;
@@ -150,7 +151,7 @@ export function runClient(
   else begin();
 
   return () => {
-    suspend(true, tabId);
+    suspend(true, tabId + '.'); // nobody: a client of this page that stays is another
     sampler.stop();
   };
 }

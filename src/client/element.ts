@@ -45,9 +45,13 @@ function borrow(config: ClientConfig): { client: ActiveUsersClient; giveBack(): 
   return {
     client: mine.client,
     giveBack() {
-      if (--mine.users > 0) return;
-      shared.delete(key);
-      mine.client.destroy();
+      mine.users--;
+      // Later, since an element that is moved is taken out and put in again at once.
+      queueMicrotask(() => {
+        if (mine.users > 0 || shared.get(key) !== mine) return;
+        shared.delete(key);
+        mine.client.destroy();
+      });
     },
   };
 }
@@ -93,7 +97,10 @@ export class ActiveUsersElement extends Base {
     if (words) this.#render();
     else if (this.isConnected) {
       this.disconnectedCallback();
+      // Another customer's number would be a wrong one: what stands inside shows again.
       this.#metrics = null;
+      this.#parts.text.replaceChildren(document.createElement('slot'));
+      this.#render('offline');
       this.#start();
     }
   }
@@ -195,5 +202,5 @@ export function defineActiveUsers(options: { name?: string; apiUrl?: string } = 
   const { name = 'active-users', apiUrl } = options;
   defaultApiUrl = apiUrl ?? defaultApiUrl;
   const registry = globalThis.customElements;
-  if (registry && !registry.get(name)) registry.define(name, ActiveUsersElement);
+  if (registry && !registry.get(name)) registry.define(name, class extends ActiveUsersElement {});
 }

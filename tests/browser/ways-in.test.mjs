@@ -156,7 +156,7 @@ suite(
       const context = await person(t, browser);
       const said = [];
       context.on('console', (message) => said.push(message.text()));
-      await openTab(
+      const page = await openTab(
         t,
         context,
         site.url('/markup', {
@@ -165,6 +165,15 @@ suite(
         }),
       );
       await waitFor('the message', () => said.some((line) => /customerId must be/.test(line)));
+      const showsText = () =>
+        page.evaluate(() => document.querySelector('active-users').shadowRoot.querySelector('slot') !== null);
+      const setCustomer = (id) =>
+        page.evaluate((id) => document.querySelector('active-users').setAttribute('customer', id), id);
+      assert.equal(await showsText(), true);
+      await setCustomer(freshId());
+      await waitFor('a number', async () => !(await showsText()));
+      await setCustomer('');
+      assert.equal(await showsText(), true, "another customer's number does not stay");
     });
 
     test('the demo page in two contexts: 2 within a second, and 1 within a second of closing one', async (t) => {

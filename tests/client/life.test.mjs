@@ -39,6 +39,33 @@ test('destroy() leaves no timer, listener, lock, channel, socket or frame, in an
   }
 });
 
+test('destroy() from a callback leaves as little, and leaves the daemon', async () => {
+  const when = {
+    leads: (status) => status.isLeader,
+    'is connected': (status) => status.mode === 'websocket',
+    polls: (status) => status.mode === 'polling',
+  };
+  for (const [name, reached] of Object.entries(when)) {
+    const browser = new Browser();
+    if (name === 'polls') browser.server.faults.noSocket = true;
+    const tab = browser.tab();
+    const it = clientIn(tab);
+    let destroyed = false;
+    it.client.onStatus((status) => {
+      if (destroyed || !reached(status)) return;
+      destroyed = true;
+      it.client.destroy();
+    });
+    const ready = it.client.init();
+    await browser.clock.advance(20_000);
+    assert.ok(destroyed, name);
+    await browser.clock.advance(120_000);
+    assert.deepEqual(tab.leftovers(), NOTHING_LEFT, name);
+    assert.equal(browser.server.count, 0, name);
+    await ready;
+  }
+});
+
 test('destroy() of the only tab leaves; of one of two it hands over', async () => {
   const browser = new Browser();
   const one = await startIn(browser.tab());

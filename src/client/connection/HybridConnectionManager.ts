@@ -48,7 +48,7 @@ export interface HybridConnectionManager {
 
 const timedOut: ActiveUsersError = {
   code: 'timeout',
-  message: 'the server did not answer in time',
+  message: 'the server did not answer',
 };
 
 /** One transport with its own row of failures. */
@@ -107,6 +107,7 @@ export function createHybridConnectionManager(
       transport: make({
         ready: () => ready(lane),
         alive() {
+          if (!running) return; // a callback of the page has ended it meanwhile
           lane.late.clear();
           heard = now();
           heartbeat.answered();
@@ -128,6 +129,7 @@ export function createHybridConnectionManager(
   };
 
   const open = (lane: Lane) => {
+    if (!running) return;
     rest(lane);
     const attempt = (lane.attempt = {});
     lane.late.arm(ANSWER_TIMEOUT_MS);
@@ -207,8 +209,9 @@ export function createHybridConnectionManager(
     token: () => token,
     interval,
     start() {
-      if (!running) open(first);
+      if (running) return;
       running = true;
+      open(first);
     },
     stop,
     wake(online) {
@@ -220,8 +223,8 @@ export function createHybridConnectionManager(
       if (!running) return;
       stop();
       running = true;
-      events.mode('offline');
       first.retry.arm(STABLE_MS);
+      events.mode('offline');
     },
   };
 }

@@ -147,7 +147,10 @@ export function createLeaderTab<Shared>(
       if (id === leader) terms?.start();
       return;
     }
-    if (word.t === 'lead' && word.call) callRoll();
+    if (word.t === 'lead') {
+      if (!word.shared || !(word.every > 0)) return; // of another version
+      if (word.call) callRoll();
+    }
     others.set(id, true);
     switch (word.t) {
       case 'hi':

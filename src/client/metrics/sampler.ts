@@ -5,6 +5,7 @@ export interface Sampler<T> {
   push(value: T): void;
   /** To be called when the page becomes visible, since a hidden one draws no frames. */
   flush(): void;
+  /** For good: what is pushed afterwards goes nowhere. */
   stop(): void;
 }
 
@@ -26,8 +27,8 @@ export function createSampler<T>(scope: Scope, deliver: (value: T) => void): Sam
     },
     flush,
     stop() {
-      if (frame !== undefined) scope.cancelAnimationFrame(frame);
-      frame = next = undefined;
+      scope.cancelAnimationFrame(frame ?? 0); // there is no frame 0
+      frame = 0; // as if one were under way, so that no other is asked for
     },
   };
 }
