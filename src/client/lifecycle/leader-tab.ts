@@ -148,7 +148,7 @@ export function createLeaderTab<Shared>(
       return;
     }
     if (word.t === 'lead') {
-      if (!word.shared || !(word.every > 0)) return; // of another version
+      if (!word.shared) return; // of another version
       if (word.call) callRoll();
     }
     others.set(id, true);
