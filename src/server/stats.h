@@ -24,7 +24,7 @@
   X(presence_failed, "counter", "au_presence_failed_total", "operations not acknowledged")      \
   X(ticks, "counter", "au_ticks_total", "ticks of the timer")                                   \
   X(tick_customers, "counter", "au_tick_customers_total", "customers ticked")                   \
-  X(tick_failed, "counter", "au_tick_failed_total", "ticks cut short by the store")             \
+  X(tick_failed, "counter", "au_tick_failed_total", "ticks in which the store failed")          \
   X(store_errors, "counter", "au_store_errors_total", "errors answered by the store")           \
   X(store_reconnects, "counter", "au_store_reconnects_total", "links to the store made again")  \
   X(loop_lag_ms, "gauge", "au_loop_lag_max_milliseconds", "longest hold of the loop since start")

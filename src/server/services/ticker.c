@@ -6,6 +6,7 @@
 #include "../utils/log.h"
 #include "changes.h"
 #include "ema.h"
+#include "metrics.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,17 +75,6 @@ static void step_set(step *s, ticker *t, au_slice id) {
   memcpy(s->id, id.ptr, id.len);
 }
 
-static au_metrics metrics_of(const ticker *t, au_slice customer_id, const au_sample *sample,
-                             double ema) {
-  return (au_metrics){
-      .customer_id = customer_id,
-      .timestamp_ms = clock_wall_ms(t->config.clock),
-      .count = sample->count,
-      .ema = ema,
-      .stale = sample->stale,
-  };
-}
-
 /* ---- the tick ----------------------------------------------------------- */
 
 static void step_failed(step *s) {
@@ -130,7 +120,8 @@ static void on_due_sample(au_status status, const au_sample *sample, void *arg) 
                      ? ema_step_late(sample->ema, t->config.alpha, sample->count, intervals)
                      : sample->count;
     bool forget = ema_forgettable(ema, sample->count);
-    au_metrics metrics = metrics_of(t, step_id(s), sample, forget ? 0 : ema);
+    au_metrics metrics = metrics_of(t->config.clock, step_id(s), sample);
+    metrics.ema = forget ? 0 : ema;
     if (forget)
       page_began(s, ops->forget(t->config.store, step_id(s), on_page_op, s));
     else
@@ -148,7 +139,7 @@ static void on_quiet_sample(au_status status, const au_sample *sample, void *arg
   step *s = arg;
   ticker *t = s->ticker;
   if (status == AU_OK && !t->stopping) {
-    au_metrics metrics = metrics_of(t, step_id(s), sample, sample->ema);
+    au_metrics metrics = metrics_of(t->config.clock, step_id(s), sample);
     broadcast_publish(t->config.broadcast, &metrics, now_ms(t));
   }
   on_page_op(status, s);
@@ -252,7 +243,7 @@ static void on_changed_sample(au_status status, const au_sample *sample, void *a
   ticker *t = s->ticker;
   s->busy = false;
   if (status != AU_OK || t->stopping) return;
-  au_metrics metrics = metrics_of(t, step_id(s), sample, sample->ema);
+  au_metrics metrics = metrics_of(t->config.clock, step_id(s), sample);
   status = t->config.store->ops->publish(t->config.store, &metrics, on_published, NULL);
   if (status != AU_OK) on_published(status, NULL);
 }

@@ -2,6 +2,7 @@
  * bytes arrive or where sessions are kept. */
 #include "rest.h"
 
+#include "../services/metrics.h"
 #include "../utils/query.h"
 #include "../wire.h"
 #include "assets.h"
@@ -40,6 +41,7 @@ typedef struct call {
   char customer[AU_ID_MAX];
 } call;
 
+_Static_assert((int)HTTP_MAX_BODY_BYTES == (int)WIRE_MAX_BODY_BYTES, "one limit, told by two");
 _Static_assert(sizeof(call) <= HTTP_CONTEXT_BYTES, "a call must fit into the context");
 
 static au_slice call_customer(const call *c) {
@@ -99,22 +101,12 @@ static void reply_success(call *c, const au_metrics *metrics) {
   reply_json(c->rest, c->conn, 200);
 }
 
-static au_metrics metrics_of(const call *c, const au_sample *sample) {
-  return (au_metrics){
-      .customer_id = call_customer(c),
-      .timestamp_ms = clock_wall_ms(c->rest->config.clock),
-      .count = sample->count,
-      .ema = sample->ema,
-      .stale = sample->stale,
-  };
-}
-
 /* The beat was acknowledged before this: a failure to count is not its failure. */
 static void on_beat_sample(au_status status, const au_sample *sample, void *arg) {
   call *c = arg;
   http_conn *conn = c->conn;
   if (status == AU_OK) {
-    au_metrics metrics = metrics_of(c, sample);
+    au_metrics metrics = metrics_of(c->rest->config.clock, call_customer(c), sample);
     reply_success(c, &metrics);
   } else {
     reply_success(c, NULL);
@@ -250,7 +242,7 @@ static void on_metrics_sample(au_status status, const au_sample *sample, void *a
   http_conn *conn = c->conn;
   rest *r = c->rest;
   if (status == AU_OK) {
-    au_metrics metrics = metrics_of(c, sample);
+    au_metrics metrics = metrics_of(c->rest->config.clock, call_customer(c), sample);
     buffer_clear(&r->json);
     wire_print_metrics(&r->json, &metrics);
     reply_json(r, conn, 200);

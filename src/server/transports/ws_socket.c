@@ -2,6 +2,7 @@
  * accepted or who else listens. */
 #include "ws_private.h"
 
+#include "../services/metrics.h"
 #include "../wire.h"
 #include "../wire_scan.h"
 
@@ -198,13 +199,8 @@ static void on_first_sample(au_status status, const au_sample *sample, void *arg
   /* What was published since is newer. */
   bool overtaken = !s->closing && broadcast_heard(&s->subscriber);
   if (status == AU_OK && !s->closing && !overtaken) {
-    au_metrics metrics = {
-        .customer_id = broadcast_customer(&s->subscriber),
-        .timestamp_ms = clock_wall_ms(s->ws->config.clock),
-        .count = sample->count,
-        .ema = sample->ema,
-        .stale = sample->stale,
-    };
+    au_metrics metrics =
+        metrics_of(s->ws->config.clock, broadcast_customer(&s->subscriber), sample);
     reply(s, wire_frame_update(&metrics));
   }
   ws_socket_unref(s);
