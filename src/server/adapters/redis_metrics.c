@@ -30,17 +30,16 @@ static au_slice query_id(const query *q) {
 }
 
 /* Checks and creates; `*status` says why there is none. */
-static query *query_create(au_store *store, uint32_t commands, au_slice id, void *arg,
+static query *query_create(redis_node *n, uint32_t commands, au_slice id, void *arg,
                            au_status *status) {
-  redis_store *s = redis_store_of(store);
-  *status = redis_store_admits(s, commands);
+  *status = redis_node_admits(n, commands);
   if (*status != AU_OK) return NULL;
   query *q = calloc(1, sizeof *q);
   if (!q) {
     *status = AU_ENOMEM;
     return NULL;
   }
-  q->op.store = s;
+  q->op.node = n;
   q->arg = arg;
   q->id_len = (uint8_t)id.len;
   if (id.len > 0) memcpy(q->id, id.ptr, id.len);
@@ -88,7 +87,7 @@ static void on_count(au_status status, const redisReply *reply, void *arg) {
 static void on_ema(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
   if (status == AU_OK && redis_reply_is_error_code(reply, "WRONGTYPE")) {
-    (void)redis_store_check(q->op.store, status, reply, REDIS_WANT_TEXT);
+    (void)redis_node_check(q->op.node, status, reply, REDIS_WANT_TEXT);
     q->op.pending--;
   } else if (redis_op_take(&q->op, status, reply, REDIS_WANT_TEXT)) {
     q->sample.has_ema = redis_reply_number(reply, &q->sample.ema);
@@ -101,7 +100,7 @@ static void on_ticked(au_status status, const redisReply *reply, void *arg) {
   double ticked_ms;
   if (redis_op_take(&q->op, status, reply, REDIS_WANT_TEXT) &&
       redis_reply_number(reply, &ticked_ms) && ticked_ms > 0) {
-    double elapsed_ms = (double)redis_store_now_ms(q->op.store) - ticked_ms;
+    double elapsed_ms = (double)redis_node_now_ms(q->op.node) - ticked_ms;
     q->sample.elapsed_ms = elapsed_ms > 1 ? (int64_t)elapsed_ms : 1;
   }
   if (q->op.pending == 0) end_sample(q);
@@ -110,13 +109,14 @@ static void on_ticked(au_status status, const redisReply *reply, void *arg) {
 au_status redis_sample(au_store *store, au_slice customer_id, au_sample_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
   au_status status;
-  query *q = query_create(store, 3, customer_id, arg, &status);
+  query *q = query_create(redis_store_node(redis_store_of(store), customer_id), 3, customer_id, arg,
+                          &status);
   if (!q) return status;
   q->cb.sample = cb;
   redis_key index, ema;
   redis_number room;
   char after_now[1 + sizeof room.text] = "(";
-  au_slice now = redis_number_text(&room, redis_store_now_ms(q->op.store));
+  au_slice now = redis_number_text(&room, redis_node_now_ms(q->op.node));
   memcpy(after_now + 1, now.ptr, now.len);
   const au_slice count[] = {slice_of("ZCOUNT"),
                             redis_key_index(&index, customer_id),
@@ -147,9 +147,9 @@ static void on_removed(au_status status, const redisReply *reply, void *arg) {
   (void)arg;
 }
 
-static void remove_foreign(redis_store *s, au_slice member) {
+static void remove_foreign(redis_node *n, au_slice member) {
   const au_slice args[] = {slice_of("ZREM"), slice_of(REDIS_KEY_CUSTOMERS), member};
-  au_status status = redis_link_command(s->link, args, 3, on_removed, NULL);
+  au_status status = redis_link_command(n->link, args, 3, on_removed, NULL);
   (void)status; /* as in on_removed */
 }
 
@@ -167,7 +167,7 @@ static void on_due(au_status status, const redisReply *reply, void *arg) {
     if (wire_valid_id(id))
       ids[n++] = id;
     else
-      remove_foreign(q->op.store, id);
+      remove_foreign(q->op.node, id);
   }
   end_due(q, ids, n);
   free(ids);
@@ -175,7 +175,7 @@ static void on_due(au_status status, const redisReply *reply, void *arg) {
 
 static void send_due(query *q) {
   redis_number oldest, skip, max;
-  int64_t last_ms = redis_store_now_ms(q->op.store) - q->min_age_ms;
+  int64_t last_ms = redis_node_now_ms(q->op.node) - q->min_age_ms;
   const au_slice args[] = {slice_of("ZRANGEBYSCORE"),
                            slice_of(REDIS_KEY_CUSTOMERS),
                            slice_of("-inf"),
@@ -190,7 +190,7 @@ static void on_scan_passed(redis_waiter *waiter, au_status status) {
   query *q = (query *)(void *)((char *)waiter - offsetof(query, waiter));
   q->op.pending--;
   q->op.status = status;
-  if (status == AU_OK) q->op.status = redis_store_admits(q->op.store, 1);
+  if (status == AU_OK) q->op.status = redis_node_admits(q->op.node, 1);
   send_due(q);
   if (q->op.pending == 0) end_due(q, NULL, 0);
 }
@@ -200,14 +200,14 @@ static void on_scan_passed(redis_waiter *waiter, au_status status) {
 au_status redis_due(au_store *store, int64_t min_age_ms, size_t skip, size_t max, au_due_fn cb,
                     void *arg) {
   au_status status;
-  query *q = query_create(store, 1, (au_slice){NULL, 0}, arg, &status);
+  query *q = query_create(redis_store_of(store)->node, 1, (au_slice){NULL, 0}, arg, &status);
   if (!q) return status;
   q->cb.due = cb;
   q->min_age_ms = min_age_ms;
   q->skip = skip;
   q->max = max;
   q->waiter.go = on_scan_passed;
-  if (redis_reconcile_wait(q->op.store->reconcile, &q->waiter))
+  if (redis_reconcile_wait(q->op.node->reconcile, &q->waiter))
     q->op.pending++;
   else
     send_due(q);
@@ -219,25 +219,25 @@ au_status redis_due(au_store *store, int64_t min_age_ms, size_t skip, size_t max
 static void on_saved(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
   redis_want want = q->op.seen == 0 ? REDIS_WANT_OK : REDIS_WANT_INTEGER;
-  if (redis_op_take(&q->op, status, reply, want)) redis_store_wrote(q->op.store);
+  if (redis_op_take(&q->op, status, reply, want)) redis_node_wrote(q->op.node);
   if (q->op.pending == 0) end_done(q);
 }
 
 /* Ended sessions are taken off the index in portions, so that a whole audience that left
  * at once does not hold Redis; a full portion asks for another. Nobody waits for it. */
-static void trim(redis_store *s, au_slice customer_id);
+static void trim(redis_node *n, au_slice customer_id);
 
 static void on_trimmed(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
-  redis_store *s = q->op.store;
+  redis_node *n = q->op.node;
   if (status == AU_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer >= REDIS_TRIM_MAX)
-    trim(s, query_id(q));
+    trim(n, query_id(q));
   free(q);
 }
 
-static void trim(redis_store *s, au_slice customer_id) {
+static void trim(redis_node *n, au_slice customer_id) {
   au_status status;
-  query *q = query_create(&s->base, 1, customer_id, NULL, &status);
+  query *q = query_create(n, 1, customer_id, NULL, &status);
   if (!q) return;
   redis_key index;
   redis_number now, max;
@@ -245,17 +245,19 @@ static void trim(redis_store *s, au_slice customer_id) {
                            slice_of(REDIS_SCRIPT_TRIM),
                            slice_of("1"),
                            redis_key_index(&index, customer_id),
-                           redis_number_text(&now, redis_store_now_ms(s)),
+                           redis_number_text(&now, redis_node_now_ms(n)),
                            redis_number_text(&max, REDIS_TRIM_MAX)};
-  if (redis_link_command(s->link, args, 6, on_trimmed, q) != AU_OK) free(q);
+  if (redis_link_command(n->link, args, 6, on_trimmed, q) != AU_OK) free(q);
 }
 
 au_status redis_save(au_store *store, au_slice customer_id, double ema, au_done_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
   au_status status;
-  query *q = query_create(store, 3, customer_id, arg, &status);
+  query *q = query_create(redis_store_node(redis_store_of(store), customer_id), 3, customer_id, arg,
+                          &status);
   if (!q) return status;
-  redis_store *s = q->op.store;
+  redis_node *n = q->op.node;
+  redis_store *s = n->store;
   q->cb.done = cb;
   buffer_clear(&s->value);
   wire_print_number(&s->value, ema);
@@ -265,24 +267,25 @@ au_status redis_save(au_store *store, au_slice customer_id, double ema, au_done_
   const au_slice set[] = {slice_of("SET"), redis_key_ema(&key, customer_id),
                           buffer_slice(&s->value)};
   const au_slice ticked[] = {slice_of("ZADD"), slice_of(REDIS_KEY_CUSTOMERS),
-                             redis_number_text(&now, redis_store_now_ms(s)), customer_id};
+                             redis_number_text(&now, redis_node_now_ms(n)), customer_id};
   redis_op_send(&q->op, set, 3, on_saved, q);
   redis_op_send(&q->op, ticked, 4, on_saved, q);
   status = query_begin(q);
-  if (status == AU_OK) trim(s, customer_id);
+  if (status == AU_OK) trim(n, customer_id);
   return status;
 }
 
 static void on_forgotten(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
-  if (redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER)) redis_store_wrote(q->op.store);
+  if (redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER)) redis_node_wrote(q->op.node);
   end_done(q);
 }
 
 au_status redis_forget(au_store *store, au_slice customer_id, au_done_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
   au_status status;
-  query *q = query_create(store, 1, customer_id, arg, &status);
+  query *q = query_create(redis_store_node(redis_store_of(store), customer_id), 1, customer_id, arg,
+                          &status);
   if (!q) return status;
   q->cb.done = cb;
   redis_key index, ema;
@@ -293,7 +296,7 @@ au_status redis_forget(au_store *store, au_slice customer_id, au_done_fn cb, voi
                            redis_key_index(&index, customer_id),
                            redis_key_ema(&ema, customer_id),
                            slice_of(REDIS_KEY_CUSTOMERS),
-                           redis_number_text(&now, redis_store_now_ms(q->op.store)),
+                           redis_number_text(&now, redis_node_now_ms(q->op.node)),
                            customer_id};
   redis_op_send(&q->op, args, 8, on_forgotten, q);
   return query_begin(q);
@@ -303,9 +306,9 @@ au_status redis_forget(au_store *store, au_slice customer_id, au_done_fn cb, voi
  * delivered here, so that its sockets do not go without. */
 static void on_published(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
-  redis_store *s = q->op.store;
+  redis_store *s = q->op.node->store;
   if (redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER) &&
-      redis_watch_is_deaf(s->watch, query_id(q))) {
+      redis_watch_is_deaf(q->op.node->watch, query_id(q))) {
     au_metrics metrics = q->metrics;
     metrics.customer_id = query_id(q);
     s->events->published(s->events->arg, &metrics);
@@ -316,9 +319,10 @@ static void on_published(au_status status, const redisReply *reply, void *arg) {
 au_status redis_publish(au_store *store, const au_metrics *metrics, au_done_fn cb, void *arg) {
   if (!wire_valid_id(metrics->customer_id)) return AU_EINVAL;
   au_status status;
-  query *q = query_create(store, 1, metrics->customer_id, arg, &status);
+  query *q = query_create(redis_store_node(redis_store_of(store), metrics->customer_id), 1,
+                          metrics->customer_id, arg, &status);
   if (!q) return status;
-  redis_store *s = q->op.store;
+  redis_store *s = q->op.node->store;
   q->cb.done = cb;
   q->metrics = *metrics;
   buffer_clear(&s->value);

@@ -81,7 +81,8 @@ static void unreserve(redis_store *s, const touch *t) {
 /* The table takes the session over as Redis has it. The index may have gained a member
  * that the table knew already: it was lost in Redis, and counts again. */
 static void acknowledge(touch *t) {
-  redis_store *s = t->op.store;
+  redis_node *n = t->op.node;
+  redis_store *s = n->store;
   au_beat known;
   bool was_known = table_find(s, &t->who.beat, &known);
   t->op.status =
@@ -89,11 +90,11 @@ static void acknowledge(touch *t) {
   if (t->op.status != AU_OK) return;
   if (was_known && t->added) redis_store_changed(s, t->who.beat.customer_id);
   redis_store_expire(s);
-  redis_store_wrote(s);
+  redis_node_wrote(n);
 }
 
 static void end_touch(touch *t) {
-  unreserve(t->op.store, t);
+  unreserve(t->op.node->store, t);
   if (t->op.status == AU_OK) acknowledge(t);
   redis_op_end(&t->op);
   au_done_fn cb = t->cb;
@@ -135,9 +136,10 @@ static void on_stored(au_status status, const redisReply *reply, void *arg) {
 /* Key and index go out together. The index is told a deadline on Redis's clock that is
  * never later than the end of the key. */
 static void send_session(touch *t) {
-  redis_store *s = t->op.store;
+  redis_node *n = t->op.node;
+  redis_store *s = n->store;
   const au_beat *beat = &t->who.beat;
-  int64_t now_ms = redis_store_now_ms(s);
+  int64_t now_ms = redis_node_now_ms(n);
   int64_t ttl_s = s->config->presence_ttl_s;
   buffer_clear(&s->value);
   wire_print_presence(&s->value, beat, now_ms);
@@ -168,7 +170,7 @@ static void on_profile(au_status status, const redisReply *reply, void *arg) {
     wire_beat stored, merged;
     au_beat known;
     const au_beat *profile = NULL;
-    if (table_find(t->op.store, &t->who.beat, &known)) /* it came while Redis was asked */
+    if (table_find(t->op.node->store, &t->who.beat, &known)) /* it came while Redis was asked */
       profile = &known;
     else if (reply->type == REDIS_REPLY_STRING &&
              wire_parse_presence(redis_reply_text(reply), &stored) == AU_OK)
@@ -191,11 +193,12 @@ au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, 
                       void *arg) {
   redis_store *s = redis_store_of(store);
   if (!has_valid_ids(beat)) return AU_EINVAL;
-  au_status status = redis_store_admits(s, TOUCH_COMMANDS);
+  redis_node *n = redis_store_node(s, beat->customer_id);
+  au_status status = redis_node_admits(n, TOUCH_COMMANDS);
   if (status != AU_OK) return status;
   touch *t = calloc(1, sizeof *t);
   if (!t) return AU_ENOMEM;
-  t->op.store = s;
+  t->op.node = n;
   t->cb = cb;
   t->arg = arg;
   au_beat known;
@@ -227,11 +230,11 @@ typedef struct ending {
   wire_beat who;
 } ending;
 
-static ending *ending_create(redis_store *s, const au_beat *beat, au_done_fn cb, void *arg) {
+static ending *ending_create(redis_node *n, const au_beat *beat, au_done_fn cb, void *arg) {
   ending *e = calloc(1, sizeof *e);
   if (!e) return NULL;
   static const au_beat no_profile = {.is_leader = true};
-  e->op.store = s;
+  e->op.node = n;
   e->cb = cb;
   e->arg = arg;
   (void)keep_beat(&e->who, beat, &no_profile); /* valid ids fit */
@@ -256,7 +259,8 @@ static au_status begin_ending(ending *e) {
 /* The table forgets what Redis has ended, whichever tab it thought to hold it. */
 static void on_left(au_status status, const redisReply *reply, void *arg) {
   ending *e = arg;
-  redis_store *s = e->op.store;
+  redis_node *n = e->op.node;
+  redis_store *s = n->store;
   const au_beat *beat = &e->who.beat;
   if (redis_op_take(&e->op, status, reply, REDIS_WANT_INTEGER)) {
     long long what = reply->integer;
@@ -264,17 +268,17 @@ static void on_left(au_status status, const redisReply *reply, void *arg) {
                    presence_table_drop(s->table, beat->customer_id, beat->session_id);
     if (!dropped && (what == REDIS_LEAVE_ENDED || what == REDIS_LEAVE_DROPPED))
       redis_store_changed(s, beat->customer_id);
-    redis_store_wrote(s);
+    redis_node_wrote(n);
   }
   end_ending(e);
 }
 
 au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void *arg) {
-  redis_store *s = redis_store_of(store);
   if (!has_valid_ids(beat)) return AU_EINVAL;
-  au_status status = redis_store_admits(s, 1);
+  redis_node *n = redis_store_node(redis_store_of(store), beat->customer_id);
+  au_status status = redis_node_admits(n, 1);
   if (status != AU_OK) return status;
-  ending *e = ending_create(s, beat, cb, arg);
+  ending *e = ending_create(n, beat, cb, arg);
   if (!e) return AU_ENOMEM;
   redis_key key, index;
   const au_slice args[] = {slice_of("EVAL"),
@@ -290,7 +294,7 @@ au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void 
 
 static void on_shortened(au_status status, const redisReply *reply, void *arg) {
   ending *e = arg;
-  redis_store *s = e->op.store;
+  redis_store *s = e->op.node->store;
   if (redis_op_take(&e->op, status, reply, REDIS_WANT_INTEGER) && reply->integer == 1 &&
       presence_table_shorten(s->table, &e->who.beat, redis_store_mono_ms(s)))
     redis_store_expire(s);
@@ -299,11 +303,11 @@ static void on_shortened(au_status status, const redisReply *reply, void *arg) {
 
 au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, au_done_fn cb,
                         void *arg) {
-  redis_store *s = redis_store_of(store);
   if (grace_ms < 0 || !has_valid_ids(beat)) return AU_EINVAL;
-  au_status status = redis_store_admits(s, 1);
+  redis_node *n = redis_store_node(redis_store_of(store), beat->customer_id);
+  au_status status = redis_node_admits(n, 1);
   if (status != AU_OK) return status;
-  ending *e = ending_create(s, beat, cb, arg);
+  ending *e = ending_create(n, beat, cb, arg);
   if (!e) return AU_ENOMEM;
   redis_key key, index;
   redis_number grace, deadline;
@@ -315,7 +319,7 @@ au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, 
                            beat->session_id,
                            beat->tab_id,
                            redis_number_text(&grace, grace_ms),
-                           redis_number_text(&deadline, redis_store_now_ms(s) + grace_ms)};
+                           redis_number_text(&deadline, redis_node_now_ms(n) + grace_ms)};
   redis_op_send(&e->op, args, 9, on_shortened, e);
   return begin_ending(e);
 }

@@ -25,7 +25,7 @@ static void release_waiters(redis_reconcile *r, au_status status) {
 }
 
 static void end_round(redis_reconcile *r) {
-  int64_t now_ms = redis_store_mono_ms(r->store);
+  int64_t now_ms = redis_store_mono_ms(r->node->store);
   r->next = STEP_NONE;
   r->not_before_ms = now_ms + (now_ms - r->began_ms);
   if (!r->failed) r->complained = false;
@@ -39,7 +39,7 @@ static void end_round(redis_reconcile *r) {
 
 static bool is_old(const redis_reconcile *r) {
   return r->keys > REDIS_SCAN_FAST_KEYS ||
-         redis_store_mono_ms(r->store) - r->began_ms > REDIS_SCAN_WAIT_MS;
+         redis_store_mono_ms(r->node->store) - r->began_ms > REDIS_SCAN_WAIT_MS;
 }
 
 /* After the last answer of a step. */
@@ -59,7 +59,7 @@ static void go_on(redis_reconcile *r) {
 void redis_scan_send(redis_reconcile *r, const au_slice *args, size_t n, redis_reply_fn cb,
                      void *arg) {
   if (r->failed) return;
-  if (redis_link_command(r->store->link, args, n, cb, arg) == AU_OK)
+  if (redis_link_command(r->node->link, args, n, cb, arg) == AU_OK)
     r->pending++;
   else
     r->failed = true;
@@ -76,7 +76,7 @@ void redis_scan_answered(redis_reconcile *r) {
 
 void redis_scan_give_up(redis_reconcile *r, const redisReply *reply) {
   r->failed = true;
-  r->store->counters->store_errors++;
+  r->node->store->counters->store_errors++;
   if (!r->complained)
     log_warn("redis", "scan refused", LOG_STR("reason", redis_reply_refusal(reply).reason));
   r->complained = true;
@@ -140,7 +140,7 @@ static void on_turn(uv_timer_t *timer) {
 }
 
 void redis_reconcile_begin(redis_reconcile *r) {
-  int64_t now_ms = redis_store_mono_ms(r->store);
+  int64_t now_ms = redis_store_mono_ms(r->node->store);
   if (r->stopping || r->next != STEP_NONE || now_ms < r->not_before_ms) return;
   r->failed = false;
   r->keys = 0;
@@ -160,10 +160,10 @@ bool redis_reconcile_wait(redis_reconcile *r, redis_waiter *waiter) {
 /* ---- life
  * ---------------------------------------------------------------------------------------- */
 
-au_status redis_reconcile_create(redis_store *store, redis_reconcile **out) {
+au_status redis_reconcile_create(redis_node *node, redis_reconcile **out) {
   redis_reconcile *r = calloc(1, sizeof *r);
   if (!r) return AU_ENOMEM;
-  r->store = store;
+  r->node = node;
   buffer_init(&r->names, REDIS_SCAN_BATCH_BYTES);
   buffer_init(&r->customers, REDIS_SCAN_BATCH_BYTES);
   *out = r;
@@ -171,7 +171,7 @@ au_status redis_reconcile_create(redis_store *store, redis_reconcile **out) {
 }
 
 void redis_reconcile_start(redis_reconcile *r) {
-  uv_timer_init(r->store->loop, &r->turn);
+  uv_timer_init(r->node->store->loop, &r->turn);
   r->turn.data = r;
 }
 

@@ -20,7 +20,7 @@ enum {
   REDIS_SCAN_BATCH_BYTES = 32 * 1024 * 1024,
 };
 
-struct redis_store;
+struct redis_node;
 typedef struct redis_reconcile redis_reconcile;
 
 /* Embedded in whoever waits. */
@@ -31,7 +31,7 @@ typedef struct redis_waiter {
 } redis_waiter;
 
 /* Returns AU_OK or AU_ENOMEM. */
-AU_MUST_CHECK au_status redis_reconcile_create(struct redis_store *store, redis_reconcile **out);
+AU_MUST_CHECK au_status redis_reconcile_create(struct redis_node *node, redis_reconcile **out);
 
 /* Before the first round. Once. */
 void redis_reconcile_start(redis_reconcile *r);

@@ -41,7 +41,7 @@ typedef struct redis_index_reader {
 } redis_index_reader;
 
 struct redis_reconcile {
-  redis_store *store;
+  redis_node *node;
   redis_step next;
   uint32_t pending; /* answers that are missing */
   bool failed;      /* the round ends with them */

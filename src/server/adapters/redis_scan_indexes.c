@@ -93,7 +93,7 @@ void redis_scan_members(redis_reconcile *r) {
     r->next = strcmp(r->cursor, "0") == 0 ? STEP_NONE : STEP_CUSTOMERS;
     return;
   }
-  r->asked_ms = redis_store_now_ms(r->store);
+  r->asked_ms = redis_node_now_ms(r->node);
   for (size_t i = 0; i < r->readers; i++) {
     redis_index_reader *reader = &r->group[i];
     redis_key index;
@@ -136,7 +136,7 @@ void redis_scan_exists(redis_reconcile *r) {
 
 static void on_dropped(au_status status, const redisReply *reply, void *arg) {
   redis_item *it = arg;
-  redis_store *s = it->owner->store;
+  redis_store *s = it->owner->node->store;
   if (redis_scan_arrived(it->owner, status) && reply->type == REDIS_REPLY_INTEGER &&
       reply->integer > 0) {
     (void)presence_table_drop(s->table, redis_item_customer(it), redis_item_session(it));

@@ -81,7 +81,7 @@ void redis_scan_check(redis_reconcile *r) {
     finish_batch(r);
     return;
   }
-  r->asked_ms = redis_store_now_ms(r->store);
+  r->asked_ms = redis_node_now_ms(r->node);
   for (size_t i = r->begin; i < r->end; i++) {
     redis_item *it = &r->items[i];
     redis_key index, key;
@@ -98,7 +98,7 @@ void redis_scan_check(redis_reconcile *r) {
 /* When the key ends, on Redis's clock; a key that had no end is given one. */
 static int64_t deadline_of(const redis_item *it) {
   int64_t left_ms =
-      it->ttl_ms >= 0 ? it->ttl_ms : (int64_t)it->owner->store->config->presence_ttl_s * 1000;
+      it->ttl_ms >= 0 ? it->ttl_ms : (int64_t)it->owner->node->store->config->presence_ttl_s * 1000;
   return it->owner->asked_ms + left_ms;
 }
 
@@ -107,7 +107,7 @@ static void give_end(redis_reconcile *r, const redis_item *it) {
   redis_number ttl;
   const au_slice args[] = {
       slice_of("EXPIRE"), redis_key_presence(&key, redis_item_customer(it), redis_item_session(it)),
-      redis_number_text(&ttl, r->store->config->presence_ttl_s)};
+      redis_number_text(&ttl, r->node->store->config->presence_ttl_s)};
   redis_scan_send(r, args, 3, on_mended, r);
 }
 
@@ -151,7 +151,8 @@ static void mend_indexed(redis_reconcile *r, const redis_item *it) {
   if (it->ttl_ms < 0) give_end(r, it);
   if ((double)deadline_of(it) - it->score_ms <= SLACK_MS) return;
   send_deadline(r, it, on_mended, r);
-  if (it->score_ms <= (double)r->asked_ms) redis_store_changed(r->store, redis_item_customer(it));
+  if (it->score_ms <= (double)r->asked_ms)
+    redis_store_changed(r->node->store, redis_item_customer(it));
 }
 
 void redis_scan_mend(redis_reconcile *r) {
@@ -173,7 +174,7 @@ static void on_added(au_status status, const redisReply *reply, void *arg) {
   redis_item *it = arg;
   if (redis_scan_arrived(it->owner, status) && reply->type == REDIS_REPLY_INTEGER &&
       reply->integer > 0)
-    redis_store_changed(it->owner->store, redis_item_customer(it));
+    redis_store_changed(it->owner->node->store, redis_item_customer(it));
   redis_scan_answered(it->owner);
 }
 

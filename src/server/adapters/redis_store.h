@@ -12,17 +12,11 @@
 #include "presence_table.h"
 #include "redis.h"
 #include "redis_keys.h"
-#include "redis_link.h"
 #include "redis_newcomers.h"
-#include "redis_reconcile.h"
-#include "redis_reply.h"
-#include "redis_watch.h"
+#include "redis_node.h"
 
 enum {
-  REDIS_CLOCK_INTERVAL_MS = 10000,  /* between two looks at Redis's clock */
-  REDIS_REFUSED_INTERVAL_MS = 1000, /* the same while Redis refuses, with a test write; and
-                                       without a refusal this long the store is well again */
-  REDIS_CHANGED_TURN_MAX = 256,     /* customers told as changed in one turn of the loop */
+  REDIS_CHANGED_TURN_MAX = 256, /* customers told as changed in one turn of the loop */
   REDIS_VALUE_MAX_BYTES = 16 * 1024,
 };
 
@@ -33,31 +27,20 @@ typedef struct redis_store {
   const au_clock *clock;
   const au_store_events *events;
   stats *counters;
+  map_seed seed;
   redis_url url;
 
-  redis_link *link;
-  redis_watch *watch;
-  redis_reconcile *reconcile;
+  redis_node *node;
   presence_table *table;      /* sessions that this daemon has acknowledged */
   redis_newcomers *newcomers; /* to the table */
   changed_set *changed;       /* customers to tell of, from the loop */
   buffer value;               /* JSON or a number that is about to be sent */
 
-  bool clock_known;       /* on the link that is up */
-  int64_t clock_ahead_ms; /* Redis's clock minus our monotonic one, never too large */
-  int64_t clock_asked_ms, clock_read_ms; /* monotonic */
-
-  bool refusal_of_one_key;  /* `refusal` is no word about other keys */
-  const char *refusal;      /* why Redis refuses, static; NULL when it does not */
-  int64_t refused_at_ms;    /* the last refusal, monotonic */
-  uint32_t refusals_logged; /* a bit for each kind, since it was well */
-
   uint32_t operations; /* begun and not ended */
 
-  uv_timer_t clock_timer, expiry;
+  uv_timer_t expiry;
   uv_idle_t tell;
   int64_t expiry_at_ms; /* monotonic; -1: the timer is not running */
-  bool was_ready;       /* the next `ready` is a reconnect */
   bool stopping;
   unsigned open_parts;
   void (*stopped)(void *arg);
@@ -72,22 +55,8 @@ static inline int64_t redis_store_mono_ms(const redis_store *s) {
   return clock_mono_ms(s->clock);
 }
 
-/* Redis's clock now, by the last sample; early by at most a round trip. */
-static inline int64_t redis_store_now_ms(const redis_store *s) {
-  return redis_store_mono_ms(s) + s->clock_ahead_ms;
-}
-
-/* Whether an operation of `commands` can begin: AU_OK, AU_ESTORE, AU_EBUSY or
- * AU_ECANCELED. */
-AU_MUST_CHECK au_status redis_store_admits(const redis_store *s, uint32_t commands);
-
-/* What became of a command: its status, or AU_ESTORE when the reply is not what was
- * wanted. Refusals are counted, logged once, and make the store degraded. */
-au_status redis_store_check(redis_store *s, au_status status, const redisReply *reply,
-                            redis_want want);
-
-/* A write was answered with success: the end of a refusal, after a while without any. */
-void redis_store_wrote(redis_store *s);
+/* The server that keeps a customer. */
+redis_node *redis_store_node(const redis_store *s, au_slice customer_id);
 
 /* Tells the daemon, from the loop and once, that a count changed. */
 void redis_store_changed(redis_store *s, au_slice customer_id);
@@ -98,7 +67,7 @@ void redis_store_expire(redis_store *s);
 
 /* Embedded in an operation. */
 typedef struct redis_op {
-  redis_store *store;
+  redis_node *node;
   uint32_t pending; /* answers that are missing */
   uint32_t seen;    /* answers that came */
   au_status status; /* the first failure */

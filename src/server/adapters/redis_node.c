@@ -1,0 +1,220 @@
+/* A Redis server: links, clock and health. Must not know what the operations write. */
+#include "redis_node.h"
+
+#include "../utils/log.h"
+#include "redis_store.h"
+
+#include <stdlib.h>
+
+/* ---- what operations ask --------------------------------------------------- */
+
+int64_t redis_node_now_ms(const redis_node *n) {
+  return redis_store_mono_ms(n->store) + n->clock_ahead_ms;
+}
+
+au_status redis_node_admits(const redis_node *n, uint32_t commands) {
+  if (n->stopping) return AU_ECANCELED;
+  if (!redis_link_is_ready(n->link) || !n->clock_known) return AU_ESTORE;
+  return redis_link_room(n->link) < commands ? AU_EBUSY : AU_OK;
+}
+
+static void arm_clock(redis_node *n);
+
+/* Said once for each kind until the store is well again: a refusal comes with each beat. */
+static void refused(redis_node *n, const redisReply *reply) {
+  redis_refusal refusal = redis_reply_refusal(reply);
+  bool first = !n->refusal;
+  uint32_t bit = (uint32_t)1 << refusal.kind;
+  n->store->counters->store_errors++;
+  n->refused_at_ms = redis_store_mono_ms(n->store);
+  if (!(n->refusals_logged & bit)) log_warn("redis", "refused", LOG_STR("reason", refusal.reason));
+  n->refusals_logged |= bit;
+  if (first || !refusal.one_key) {
+    n->refusal = refusal.reason;
+    n->refusal_of_one_key = refusal.one_key;
+  }
+  if (first) arm_clock(n);
+}
+
+au_status redis_node_check(redis_node *n, au_status status, const redisReply *reply,
+                           redis_want want) {
+  if (status != AU_OK) return status;
+  if (redis_reply_is(reply, want)) return AU_OK;
+  refused(n, reply);
+  return AU_ESTORE;
+}
+
+void redis_node_wrote(redis_node *n) {
+  if (!n->refusal || redis_store_mono_ms(n->store) - n->refused_at_ms < REDIS_REFUSED_INTERVAL_MS)
+    return;
+  n->refusal = NULL;
+  n->refusals_logged = 0;
+  log_info("redis", "accepts again", LOG_NONE);
+}
+
+/* ---- Redis's clock -------------------------------------------------------- */
+
+/* A whole number in decimal, at most 15 digits; -1 for anything else. */
+static int64_t read_count(const redisReply *reply) {
+  au_slice text = redis_reply_text(reply);
+  if (text.len == 0 || text.len > 15) return -1;
+  int64_t n = 0;
+  for (size_t i = 0; i < text.len; i++) {
+    if (text.ptr[i] < '0' || text.ptr[i] > '9') return -1;
+    n = n * 10 + (text.ptr[i] - '0');
+  }
+  return n;
+}
+
+/* The reply was made between the question and now, so the true difference lies between
+ * the two bounds. An older estimate within them is kept; else the lower bound is taken: a
+ * deadline may end a round trip before its key does, never after it. */
+static void on_time(au_status status, const redisReply *reply, void *arg) {
+  redis_node *n = arg;
+  if (redis_node_check(n, status, reply, REDIS_WANT_ARRAY) != AU_OK || reply->elements != 2) return;
+  int64_t seconds = read_count(reply->element[0]), micros = read_count(reply->element[1]);
+  if (seconds < 0 || micros < 0) return;
+  int64_t redis_ms = seconds * 1000 + micros / 1000;
+  int64_t now_ms = redis_store_mono_ms(n->store);
+  /* Each of the three was cut to whole milliseconds. */
+  int64_t least = redis_ms - (now_ms + 1), most = redis_ms + 1 - n->clock_asked_ms;
+  if (!n->clock_known || n->clock_ahead_ms < least || n->clock_ahead_ms > most)
+    n->clock_ahead_ms = least;
+  n->clock_known = true;
+  n->clock_read_ms = now_ms;
+  arm_clock(n);
+}
+
+static void ask_time(redis_node *n) {
+  const au_slice args[] = {slice_of("TIME")};
+  n->clock_asked_ms = redis_store_mono_ms(n->store);
+  if (redis_link_command(n->link, args, 1, on_time, n) != AU_OK)
+    log_debug("redis", "clock not asked", LOG_NONE);
+}
+
+static void on_test_write(au_status status, const redisReply *reply, void *arg) {
+  if (redis_node_check(arg, status, reply, REDIS_WANT_OK) == AU_OK) redis_node_wrote(arg);
+}
+
+/* While Redis refuses, nobody may dare to write (a load balancer turns away from a
+ * degraded daemon), so the store finds out by itself when that ends. */
+static void test_write(redis_node *n) {
+  const au_slice args[] = {slice_of("SET"), slice_of(REDIS_KEY_PROBE), slice_of("1"),
+                           slice_of("EX"), slice_of("60")};
+  if (redis_link_command(n->link, args, 5, on_test_write, n) != AU_OK)
+    log_debug("redis", "test not written", LOG_NONE);
+}
+
+static void on_clock_timer(uv_timer_t *timer) {
+  redis_node *n = timer->data;
+  if (redis_link_is_ready(n->link)) {
+    if (!n->clock_known ||
+        redis_store_mono_ms(n->store) - n->clock_read_ms >= REDIS_CLOCK_INTERVAL_MS)
+      ask_time(n);
+    if (n->refusal) test_write(n);
+  }
+  arm_clock(n);
+}
+
+static void arm_clock(redis_node *n) {
+  if (n->stopping) return;
+  bool often = n->refusal || !n->clock_known;
+  uv_timer_start(&n->clock_timer, on_clock_timer,
+                 often ? REDIS_REFUSED_INTERVAL_MS : REDIS_CLOCK_INTERVAL_MS, 0);
+}
+
+static void on_ready(void *arg) {
+  redis_node *n = arg;
+  if (n->was_ready) n->store->counters->store_reconnects++;
+  n->was_ready = true;
+  ask_time(n);
+  arm_clock(n);
+}
+
+/* The next Redis may be another one, with another clock. */
+static void on_lost(void *arg) {
+  redis_node *n = arg;
+  n->clock_known = false;
+}
+
+/* ---- health ---------------------------------------------------------------- */
+
+const char *redis_node_reason(const redis_node *n) {
+  if (n->stopping) return "stopping";
+  if (!redis_link_is_ready(n->link)) return redis_link_reason(n->link);
+  if (n->refusal) return n->refusal;
+  return n->clock_known ? "" : "waiting for the clock of redis";
+}
+
+bool redis_node_serves(const redis_node *n) {
+  const char *reason = redis_node_reason(n);
+  return reason[0] == '\0' || (reason == n->refusal && n->refusal_of_one_key);
+}
+
+/* ---- life ------------------------------------------------------------------ */
+
+au_status redis_node_create(redis_store *s, const redis_url *url, redis_node **out) {
+  redis_node *n = calloc(1, sizeof *n);
+  if (!n) return AU_ENOMEM;
+  n->store = s;
+  n->url = url;
+  const redis_link_config link = {
+      .loop = s->loop,
+      .url = url,
+      .name = "active-users",
+      .seed = s->seed.k0,
+      .command_timeout_ms = REDIS_COMMAND_TIMEOUT_MS,
+      .max_in_flight = REDIS_IN_FLIGHT_MAX,
+      .ready = on_ready,
+      .lost = on_lost,
+      .arg = n,
+  };
+  const redis_watch_config watch = {
+      .loop = s->loop, .url = url, .events = s->events, .seed = s->seed};
+  au_status status = redis_link_create(&link, &n->link);
+  if (status == AU_OK) status = redis_watch_create(&watch, &n->watch);
+  if (status == AU_OK) status = redis_reconcile_create(n, &n->reconcile);
+  if (status != AU_OK) {
+    redis_node_free(n);
+    return status;
+  }
+  *out = n;
+  return AU_OK;
+}
+
+void redis_node_start(redis_node *n) {
+  uv_timer_init(n->store->loop, &n->clock_timer);
+  n->clock_timer.data = n;
+  redis_link_start(n->link);
+  redis_watch_start(n->watch);
+  redis_reconcile_start(n->reconcile);
+  arm_clock(n);
+}
+
+static void on_part_stopped(void *arg) {
+  redis_node *n = arg;
+  if (--n->open_parts == 0) n->stopped(n->stopped_arg); /* last: it may free the node */
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  on_part_stopped(handle->data);
+}
+
+void redis_node_stop(redis_node *n, void (*stopped)(void *arg), void *arg) {
+  n->stopping = true;
+  n->stopped = stopped;
+  n->stopped_arg = arg;
+  n->open_parts = 4;
+  redis_link_stop(n->link, on_part_stopped, n);
+  redis_watch_stop(n->watch, on_part_stopped, n);
+  redis_reconcile_stop(n->reconcile, on_part_stopped, n);
+  uv_close((uv_handle_t *)&n->clock_timer, on_timer_closed);
+}
+
+void redis_node_free(redis_node *n) {
+  if (!n) return;
+  redis_link_free(n->link);
+  redis_watch_free(n->watch);
+  redis_reconcile_free(n->reconcile);
+  free(n);
+}

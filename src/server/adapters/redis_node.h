@@ -1,0 +1,85 @@
+/* One Redis server of the store: its links, its clock, its scan, and whether it accepts
+ * what it is told. Private to the Redis store; knows no operations.
+ *
+ * With a single Redis or a Sentinel there is one node; a Cluster has one for each master. */
+#ifndef ADAPTERS_REDIS_NODE_H
+#define ADAPTERS_REDIS_NODE_H
+
+#include <active_users/types.h>
+#include <uv.h>
+
+#include "redis_link.h"
+#include "redis_reconcile.h"
+#include "redis_reply.h"
+#include "redis_watch.h"
+
+enum {
+  REDIS_CLOCK_INTERVAL_MS = 10000,  /* between two looks at Redis's clock */
+  REDIS_REFUSED_INTERVAL_MS = 1000, /* the same while Redis refuses, with a test write; and
+                                       without a refusal this long the node is well again */
+};
+
+struct redis_store;
+
+typedef struct redis_node {
+  struct redis_store *store;
+  const redis_url *url; /* borrowed from the store */
+
+  redis_link *link;
+  redis_watch *watch;
+  redis_reconcile *reconcile;
+
+  bool clock_known;       /* on the link that is up */
+  int64_t clock_ahead_ms; /* Redis's clock minus our monotonic one, never too large */
+  int64_t clock_asked_ms, clock_read_ms; /* monotonic */
+
+  bool refusal_of_one_key;  /* `refusal` is no word about other keys */
+  const char *refusal;      /* why Redis refuses, static; NULL when it does not */
+  int64_t refused_at_ms;    /* the last refusal, monotonic */
+  uint32_t refusals_logged; /* a bit for each kind, since it was well */
+
+  uv_timer_t clock_timer;
+  bool was_ready; /* the next `ready` is a reconnect */
+  bool stopping;
+  unsigned open_parts;
+  void (*stopped)(void *arg);
+  void *stopped_arg;
+} redis_node;
+
+/* Memory only: nothing touches the loop before redis_node_start. Returns AU_OK or
+ * AU_ENOMEM. */
+AU_MUST_CHECK au_status redis_node_create(struct redis_store *store, const redis_url *url,
+                                          redis_node **out);
+
+/* Begins connecting, and goes on until stopped. Once. */
+void redis_node_start(redis_node *n);
+
+/* Ends a started node: commands in flight end with AU_ECANCELED, then `stopped` runs once;
+ * all from the loop. */
+void redis_node_stop(redis_node *n, void (*stopped)(void *arg), void *arg);
+
+/* Frees a node that has stopped or that was never started. NULL is fine. */
+void redis_node_free(redis_node *n);
+
+/* Redis's clock now, by the last sample; early by at most a round trip. */
+int64_t redis_node_now_ms(const redis_node *n);
+
+/* Whether an operation of `commands` can begin: AU_OK, AU_ESTORE, AU_EBUSY or
+ * AU_ECANCELED. */
+AU_MUST_CHECK au_status redis_node_admits(const redis_node *n, uint32_t commands);
+
+/* What became of a command: its status, or AU_ESTORE when the reply is not what was
+ * wanted. Refusals are counted, logged once, and make the node degraded. */
+au_status redis_node_check(redis_node *n, au_status status, const redisReply *reply,
+                           redis_want want);
+
+/* A write was answered with success: the end of a refusal, after a while without any. */
+void redis_node_wrote(redis_node *n);
+
+/* Why it is degraded, static text; "" when all is well. */
+const char *redis_node_reason(const redis_node *n);
+
+/* Whether a degraded node serves all the same: one key is at fault. */
+bool redis_node_serves(const redis_node *n);
+
+#endif
