@@ -11,31 +11,56 @@ static const char index_prefix[] = "au:idx:";
 static const char ema_prefix[] = "ema:";
 static const char channel_prefix[] = "metrics:";
 
-static au_slice join(redis_key *room, const char *prefix, au_slice id) {
-  size_t len = strlen(prefix);
-  memcpy(room->text, prefix, len);
-  memcpy(room->text + len, id.ptr, id.len);
-  return (au_slice){room->text, len + id.len};
+static void append(au_slice *key, char *room, au_slice text) {
+  memcpy(room + key->len, text.ptr, text.len);
+  key->len += text.len;
 }
 
-au_slice redis_key_presence(redis_key *room, au_slice customer_id, au_slice session_id) {
-  au_slice key = join(room, presence_prefix, customer_id);
-  room->text[key.len++] = ':';
-  memcpy(room->text + key.len, session_id.ptr, session_id.len);
-  key.len += session_id.len;
+static au_slice join(redis_key *room, const char *prefix, au_slice id, bool tagged) {
+  au_slice key = {room->text, 0};
+  append(&key, room->text, slice_of(prefix));
+  if (tagged) append(&key, room->text, slice_of("{"));
+  append(&key, room->text, id);
+  if (tagged) append(&key, room->text, slice_of("}"));
   return key;
 }
 
-au_slice redis_key_index(redis_key *room, au_slice customer_id) {
-  return join(room, index_prefix, customer_id);
+au_slice redis_key_presence(const redis_keys *keys, redis_key *room, au_slice customer_id,
+                            au_slice session_id) {
+  au_slice key = join(room, presence_prefix, customer_id, keys->tagged);
+  append(&key, room->text, slice_of(":"));
+  append(&key, room->text, session_id);
+  return key;
 }
 
-au_slice redis_key_ema(redis_key *room, au_slice customer_id) {
-  return join(room, ema_prefix, customer_id);
+au_slice redis_key_index(const redis_keys *keys, redis_key *room, au_slice customer_id) {
+  return join(room, index_prefix, customer_id, keys->tagged);
+}
+
+au_slice redis_key_ema(const redis_keys *keys, redis_key *room, au_slice customer_id) {
+  return join(room, ema_prefix, customer_id, keys->tagged);
 }
 
 au_slice redis_key_channel(redis_key *room, au_slice customer_id) {
-  return join(room, channel_prefix, customer_id);
+  return join(room, channel_prefix, customer_id, false);
+}
+
+size_t redis_keys_groups(const redis_keys *keys) {
+  (void)keys;
+  return 1;
+}
+
+size_t redis_keys_group_of(const redis_keys *keys, au_slice customer_id) {
+  (void)keys;
+  (void)customer_id;
+  return 0;
+}
+
+au_slice redis_key_customers(const redis_keys *keys, redis_key *room, size_t group) {
+  (void)keys;
+  (void)room;
+  (void)group;
+  return slice_of("au:customers");
 }
 
 static bool cut(au_slice *text, const char *prefix) {
@@ -45,9 +70,17 @@ static bool cut(au_slice *text, const char *prefix) {
   return true;
 }
 
-bool redis_key_is_presence(au_slice key, au_slice *customer_id, au_slice *session_id) {
+static bool untag(au_slice *id) {
+  if (id->len < 2 || id->ptr[0] != '{' || id->ptr[id->len - 1] != '}') return false;
+  *id = (au_slice){id->ptr + 1, id->len - 2};
+  return true;
+}
+
+bool redis_key_is_presence(const redis_keys *keys, au_slice key, au_slice *customer_id,
+                           au_slice *session_id) {
   return cut(&key, presence_prefix) && slice_next(&key, ':', customer_id) &&
-         wire_valid_id(*customer_id) && wire_valid_id(*session_id = key);
+         (!keys->tagged || untag(customer_id)) && wire_valid_id(*customer_id) &&
+         wire_valid_id(*session_id = key);
 }
 
 bool redis_key_is_channel(au_slice channel, au_slice *customer_id) {

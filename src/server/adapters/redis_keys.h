@@ -6,25 +6,42 @@
 
 #include <active_users/types.h>
 
-enum { REDIS_KEY_MAX = 16 + 2 * AU_ID_MAX + 1 };
+enum { REDIS_KEY_MAX = 16 + 2 * AU_ID_MAX + 3 };
+
+/* How the names of one store are made. */
+typedef struct redis_keys {
+  bool tagged; /* Cluster: a customer's id stands in braces, so that its keys share a slot */
+} redis_keys;
 
 /* Room for one name; the functions below return a slice of it. */
 typedef struct redis_key {
   char text[REDIS_KEY_MAX];
 } redis_key;
 
-#define REDIS_KEY_CUSTOMERS "au:customers" /* ZSET: customer -> time of its last tick */
-#define REDIS_KEY_PROBE     "au:probe"     /* written to learn whether writes work again */
-#define REDIS_KEY_PRESENCES "presence:*"   /* the pattern of all presence keys */
+#define REDIS_KEY_PROBE     "au:probe"   /* written to learn whether writes work again */
+#define REDIS_KEY_PRESENCES "presence:*" /* the pattern of all presence keys */
 
-au_slice redis_key_presence(redis_key *room, au_slice customer_id, au_slice session_id);
-au_slice redis_key_index(redis_key *room, au_slice customer_id);
-au_slice redis_key_ema(redis_key *room, au_slice customer_id);
+au_slice redis_key_presence(const redis_keys *keys, redis_key *room, au_slice customer_id,
+                            au_slice session_id);
+au_slice redis_key_index(const redis_keys *keys, redis_key *room, au_slice customer_id);
+au_slice redis_key_ema(const redis_keys *keys, redis_key *room, au_slice customer_id);
+
+/* A channel is no key: it has no slot and no braces. */
 au_slice redis_key_channel(redis_key *room, au_slice customer_id);
+
+/* Customers are listed in groups: one with a single Redis, many in a Cluster, each in a list
+ * of its own. */
+enum { REDIS_GROUPS_MAX = 64 };
+size_t redis_keys_groups(const redis_keys *keys);
+size_t redis_keys_group_of(const redis_keys *keys, au_slice customer_id);
+
+/* ZSET: customer -> time of its last tick. */
+au_slice redis_key_customers(const redis_keys *keys, redis_key *room, size_t group);
 
 /* Whether `key` is presence:{customer}:{session} with two valid ids, which then
  * point into it. */
-bool redis_key_is_presence(au_slice key, au_slice *customer_id, au_slice *session_id);
+bool redis_key_is_presence(const redis_keys *keys, au_slice key, au_slice *customer_id,
+                           au_slice *session_id);
 
 /* Whether `channel` is metrics:{customer} with a valid id, which points into it. */
 bool redis_key_is_channel(au_slice channel, au_slice *customer_id);

@@ -113,17 +113,19 @@ au_status redis_sample(au_store *store, au_slice customer_id, au_sample_fn cb, v
                           &status);
   if (!q) return status;
   q->cb.sample = cb;
-  redis_key index, ema;
+  const redis_store *s = q->op.node->store;
+  redis_key index, ema, list;
   redis_number room;
   char after_now[1 + sizeof room.text] = "(";
   au_slice now = redis_number_text(&room, redis_node_now_ms(q->op.node));
   memcpy(after_now + 1, now.ptr, now.len);
   const au_slice count[] = {slice_of("ZCOUNT"),
-                            redis_key_index(&index, customer_id),
+                            redis_key_index(&s->keys, &index, customer_id),
                             {after_now, 1 + now.len},
                             slice_of("+inf")};
-  const au_slice get[] = {slice_of("GET"), redis_key_ema(&ema, customer_id)};
-  const au_slice ticked[] = {slice_of("ZSCORE"), slice_of(REDIS_KEY_CUSTOMERS), customer_id};
+  const au_slice get[] = {slice_of("GET"), redis_key_ema(&s->keys, &ema, customer_id)};
+  const au_slice ticked[] = {slice_of("ZSCORE"), redis_store_list(s, &list, customer_id),
+                             customer_id};
   redis_op_send(&q->op, count, 4, on_count, q);
   redis_op_send(&q->op, get, 2, on_ema, q);
   redis_op_send(&q->op, ticked, 3, on_ticked, q);
@@ -148,7 +150,9 @@ static void on_removed(au_status status, const redisReply *reply, void *arg) {
 }
 
 static void remove_foreign(redis_node *n, au_slice member) {
-  const au_slice args[] = {slice_of("ZREM"), slice_of(REDIS_KEY_CUSTOMERS), member};
+  redis_key list;
+  const au_slice args[] = {slice_of("ZREM"), redis_key_customers(&n->store->keys, &list, 0),
+                           member};
   au_status status = redis_link_command(n->link, args, 3, on_removed, NULL);
   (void)status; /* as in on_removed */
 }
@@ -174,10 +178,11 @@ static void on_due(au_status status, const redisReply *reply, void *arg) {
 }
 
 static void send_due(query *q) {
+  redis_key list;
   redis_number oldest, skip, max;
   int64_t last_ms = redis_node_now_ms(q->op.node) - q->min_age_ms;
   const au_slice args[] = {slice_of("ZRANGEBYSCORE"),
-                           slice_of(REDIS_KEY_CUSTOMERS),
+                           redis_key_customers(&q->op.node->store->keys, &list, 0),
                            slice_of("-inf"),
                            redis_number_text(&oldest, last_ms),
                            slice_of("LIMIT"),
@@ -244,7 +249,7 @@ static void trim(redis_node *n, au_slice customer_id) {
   const au_slice args[] = {slice_of("EVAL"),
                            slice_of(REDIS_SCRIPT_TRIM),
                            slice_of("1"),
-                           redis_key_index(&index, customer_id),
+                           redis_key_index(&n->store->keys, &index, customer_id),
                            redis_number_text(&now, redis_node_now_ms(n)),
                            redis_number_text(&max, REDIS_TRIM_MAX)};
   if (redis_link_command(n->link, args, 6, on_trimmed, q) != AU_OK) free(q);
@@ -262,11 +267,11 @@ au_status redis_save(au_store *store, au_slice customer_id, double ema, au_done_
   buffer_clear(&s->value);
   wire_print_number(&s->value, ema);
   if (s->value.failed) q->op.status = AU_ENOMEM;
-  redis_key key;
+  redis_key key, list;
   redis_number now;
-  const au_slice set[] = {slice_of("SET"), redis_key_ema(&key, customer_id),
+  const au_slice set[] = {slice_of("SET"), redis_key_ema(&s->keys, &key, customer_id),
                           buffer_slice(&s->value)};
-  const au_slice ticked[] = {slice_of("ZADD"), slice_of(REDIS_KEY_CUSTOMERS),
+  const au_slice ticked[] = {slice_of("ZADD"), redis_store_list(s, &list, customer_id),
                              redis_number_text(&now, redis_node_now_ms(n)), customer_id};
   redis_op_send(&q->op, set, 3, on_saved, q);
   redis_op_send(&q->op, ticked, 4, on_saved, q);
@@ -288,14 +293,15 @@ au_status redis_forget(au_store *store, au_slice customer_id, au_done_fn cb, voi
                           &status);
   if (!q) return status;
   q->cb.done = cb;
-  redis_key index, ema;
+  const redis_store *s = q->op.node->store;
+  redis_key index, ema, list;
   redis_number now;
   const au_slice args[] = {slice_of("EVAL"),
                            slice_of(REDIS_SCRIPT_FORGET),
                            slice_of("3"),
-                           redis_key_index(&index, customer_id),
-                           redis_key_ema(&ema, customer_id),
-                           slice_of(REDIS_KEY_CUSTOMERS),
+                           redis_key_index(&s->keys, &index, customer_id),
+                           redis_key_ema(&s->keys, &ema, customer_id),
+                           redis_store_list(s, &list, customer_id),
                            redis_number_text(&now, redis_node_now_ms(q->op.node)),
                            customer_id};
   redis_op_send(&q->op, args, 8, on_forgotten, q);

@@ -112,8 +112,10 @@ static void on_listed(au_status status, const redisReply *reply, void *arg) {
 
 /* NX: a customer that was ticked keeps the time of its tick. */
 static void list_customer(touch *t) {
-  const au_slice args[] = {slice_of("ZADD"), slice_of(REDIS_KEY_CUSTOMERS), slice_of("NX"),
-                           slice_of("0"), t->who.beat.customer_id};
+  redis_key list;
+  const au_slice args[] = {slice_of("ZADD"),
+                           redis_store_list(t->op.node->store, &list, t->who.beat.customer_id),
+                           slice_of("NX"), slice_of("0"), t->who.beat.customer_id};
   t->listed = true;
   redis_op_send(&t->op, args, 5, on_listed, t);
 }
@@ -150,9 +152,9 @@ static void send_session(touch *t) {
   redis_key key, index;
   redis_number ttl, deadline;
   const au_slice set[] = {slice_of("SET"),
-                          redis_key_presence(&key, beat->customer_id, beat->session_id),
+                          redis_key_presence(&s->keys, &key, beat->customer_id, beat->session_id),
                           buffer_slice(&s->value), slice_of("EX"), redis_number_text(&ttl, ttl_s)};
-  const au_slice add[] = {slice_of("ZADD"), redis_key_index(&index, beat->customer_id),
+  const au_slice add[] = {slice_of("ZADD"), redis_key_index(&s->keys, &index, beat->customer_id),
                           redis_number_text(&deadline, now_ms + ttl_s * 1000), beat->session_id};
   redis_op_send(&t->op, set, 5, on_stored, t);
   redis_op_send(&t->op, add, 4, on_indexed, t);
@@ -184,8 +186,9 @@ static void on_profile(au_status status, const redisReply *reply, void *arg) {
 
 static void ask_profile(touch *t) {
   redis_key key;
-  const au_slice args[] = {
-      slice_of("GET"), redis_key_presence(&key, t->who.beat.customer_id, t->who.beat.session_id)};
+  const au_slice args[] = {slice_of("GET"),
+                           redis_key_presence(&t->op.node->store->keys, &key,
+                                              t->who.beat.customer_id, t->who.beat.session_id)};
   redis_op_send(&t->op, args, 2, on_profile, t);
 }
 
@@ -281,13 +284,14 @@ au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void 
   ending *e = ending_create(n, beat, cb, arg);
   if (!e) return AU_ENOMEM;
   redis_key key, index;
-  const au_slice args[] = {slice_of("EVAL"),
-                           slice_of(REDIS_SCRIPT_LEAVE),
-                           slice_of("2"),
-                           redis_key_presence(&key, beat->customer_id, beat->session_id),
-                           redis_key_index(&index, beat->customer_id),
-                           beat->session_id,
-                           beat->tab_id};
+  const au_slice args[] = {
+      slice_of("EVAL"),
+      slice_of(REDIS_SCRIPT_LEAVE),
+      slice_of("2"),
+      redis_key_presence(&n->store->keys, &key, beat->customer_id, beat->session_id),
+      redis_key_index(&n->store->keys, &index, beat->customer_id),
+      beat->session_id,
+      beat->tab_id};
   redis_op_send(&e->op, args, 7, on_left, e);
   return begin_ending(e);
 }
@@ -311,15 +315,16 @@ au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, 
   if (!e) return AU_ENOMEM;
   redis_key key, index;
   redis_number grace, deadline;
-  const au_slice args[] = {slice_of("EVAL"),
-                           slice_of(REDIS_SCRIPT_SHORTEN),
-                           slice_of("2"),
-                           redis_key_presence(&key, beat->customer_id, beat->session_id),
-                           redis_key_index(&index, beat->customer_id),
-                           beat->session_id,
-                           beat->tab_id,
-                           redis_number_text(&grace, grace_ms),
-                           redis_number_text(&deadline, redis_node_now_ms(n) + grace_ms)};
+  const au_slice args[] = {
+      slice_of("EVAL"),
+      slice_of(REDIS_SCRIPT_SHORTEN),
+      slice_of("2"),
+      redis_key_presence(&n->store->keys, &key, beat->customer_id, beat->session_id),
+      redis_key_index(&n->store->keys, &index, beat->customer_id),
+      beat->session_id,
+      beat->tab_id,
+      redis_number_text(&grace, grace_ms),
+      redis_number_text(&deadline, redis_node_now_ms(n) + grace_ms)};
   redis_op_send(&e->op, args, 9, on_shortened, e);
   return begin_ending(e);
 }

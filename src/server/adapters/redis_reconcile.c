@@ -164,6 +164,7 @@ au_status redis_reconcile_create(redis_node *node, redis_reconcile **out) {
   redis_reconcile *r = calloc(1, sizeof *r);
   if (!r) return AU_ENOMEM;
   r->node = node;
+  r->naming = &node->store->keys;
   buffer_init(&r->names, REDIS_SCAN_BATCH_BYTES);
   buffer_init(&r->customers, REDIS_SCAN_BATCH_BYTES);
   *out = r;

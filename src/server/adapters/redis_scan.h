@@ -42,6 +42,7 @@ typedef struct redis_index_reader {
 
 struct redis_reconcile {
   redis_node *node;
+  const redis_keys *naming;
   redis_step next;
   uint32_t pending; /* answers that are missing */
   bool failed;      /* the round ends with them */
@@ -74,6 +75,12 @@ static inline au_slice redis_item_customer(const redis_item *it) {
 
 static inline au_slice redis_item_session(const redis_item *it) {
   return (au_slice){it->owner->names.ptr + it->at + it->customer_len, it->session_len};
+}
+
+/* The list that names a customer. */
+static inline au_slice redis_scan_list_of(const redis_reconcile *r, redis_key *room,
+                                          au_slice customer_id) {
+  return redis_key_customers(r->naming, room, redis_keys_group_of(r->naming, customer_id));
 }
 
 /* Sends a command of the step; `cb` calls redis_scan_arrived first and redis_scan_answered

@@ -27,9 +27,11 @@ static void on_customers(au_status status, const redisReply *reply, void *arg) {
 }
 
 void redis_scan_customers(redis_reconcile *r) {
+  redis_key list;
   redis_number count;
-  const au_slice args[] = {slice_of("ZSCAN"), slice_of(REDIS_KEY_CUSTOMERS), slice_of(r->cursor),
-                           slice_of("COUNT"), redis_number_text(&count, REDIS_SCAN_COUNT)};
+  const au_slice args[] = {slice_of("ZSCAN"), redis_key_customers(r->naming, &list, 0),
+                           slice_of(r->cursor), slice_of("COUNT"),
+                           redis_number_text(&count, REDIS_SCAN_COUNT)};
   buffer_clear(&r->customers);
   redis_scan_send(r, args, 5, on_customers, r);
   r->next = STEP_MEMBERS;
@@ -98,10 +100,11 @@ void redis_scan_members(redis_reconcile *r) {
     redis_index_reader *reader = &r->group[i];
     redis_key index;
     redis_number count;
-    const au_slice args[] = {slice_of("ZSCAN"),
-                             redis_key_index(&index, (au_slice){reader->id, reader->id_len}),
-                             slice_of(reader->cursor), slice_of("COUNT"),
-                             redis_number_text(&count, (int64_t)(REDIS_SCAN_COUNT / r->readers))};
+    const au_slice args[] = {
+        slice_of("ZSCAN"),
+        redis_key_index(r->naming, &index, (au_slice){reader->id, reader->id_len}),
+        slice_of(reader->cursor), slice_of("COUNT"),
+        redis_number_text(&count, (int64_t)(REDIS_SCAN_COUNT / r->readers))};
     redis_scan_send(r, args, 5, on_members, reader);
   }
   r->next = STEP_EXISTS;
@@ -127,8 +130,9 @@ void redis_scan_exists(redis_reconcile *r) {
   for (size_t i = r->begin; i < r->end; i++) {
     redis_item *it = &r->items[i];
     redis_key key;
-    const au_slice args[] = {slice_of("EXISTS"), redis_key_presence(&key, redis_item_customer(it),
-                                                                    redis_item_session(it))};
+    const au_slice args[] = {
+        slice_of("EXISTS"),
+        redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it))};
     redis_scan_send(r, args, 2, on_exists, it);
   }
   r->next = STEP_DROP;
@@ -154,8 +158,8 @@ void redis_scan_drop(redis_reconcile *r) {
         slice_of("EVAL"),
         slice_of(REDIS_SCRIPT_DROP),
         slice_of("2"),
-        redis_key_presence(&key, redis_item_customer(it), redis_item_session(it)),
-        redis_key_index(&index, redis_item_customer(it)),
+        redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it)),
+        redis_key_index(r->naming, &index, redis_item_customer(it)),
         redis_item_session(it)};
     redis_scan_send(r, args, 6, on_dropped, it);
   }

@@ -18,7 +18,8 @@ static void on_scanned(au_status status, const redisReply *reply, void *arg) {
   } else {
     for (size_t i = 0; i < keys->elements; i++) {
       au_slice customer_id, session_id;
-      if (redis_key_is_presence(redis_reply_text(keys->element[i]), &customer_id, &session_id))
+      if (redis_key_is_presence(r->naming, redis_reply_text(keys->element[i]), &customer_id,
+                                &session_id))
         redis_scan_add(r, customer_id, session_id);
     }
     r->keys += keys->elements > REDIS_SCAN_COUNT ? (uint32_t)keys->elements : REDIS_SCAN_COUNT;
@@ -85,10 +86,12 @@ void redis_scan_check(redis_reconcile *r) {
   for (size_t i = r->begin; i < r->end; i++) {
     redis_item *it = &r->items[i];
     redis_key index, key;
-    const au_slice score[] = {slice_of("ZSCORE"), redis_key_index(&index, redis_item_customer(it)),
+    const au_slice score[] = {slice_of("ZSCORE"),
+                              redis_key_index(r->naming, &index, redis_item_customer(it)),
                               redis_item_session(it)};
-    const au_slice ttl[] = {slice_of("PTTL"), redis_key_presence(&key, redis_item_customer(it),
-                                                                 redis_item_session(it))};
+    const au_slice ttl[] = {
+        slice_of("PTTL"),
+        redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it))};
     redis_scan_send(r, score, 3, on_score, it);
     redis_scan_send(r, ttl, 2, on_ttl, it);
   }
@@ -106,7 +109,8 @@ static void give_end(redis_reconcile *r, const redis_item *it) {
   redis_key key;
   redis_number ttl;
   const au_slice args[] = {
-      slice_of("EXPIRE"), redis_key_presence(&key, redis_item_customer(it), redis_item_session(it)),
+      slice_of("EXPIRE"),
+      redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it)),
       redis_number_text(&ttl, r->node->store->config->presence_ttl_s)};
   redis_scan_send(r, args, 3, on_mended, r);
 }
@@ -115,9 +119,9 @@ static void give_end(redis_reconcile *r, const redis_item *it) {
 static void send_deadline(redis_reconcile *r, const redis_item *it, redis_reply_fn cb, void *arg) {
   redis_key index;
   redis_number deadline;
-  const au_slice args[] = {slice_of("ZADD"), redis_key_index(&index, redis_item_customer(it)),
-                           slice_of("GT"), redis_number_text(&deadline, deadline_of(it)),
-                           redis_item_session(it)};
+  const au_slice args[] = {
+      slice_of("ZADD"), redis_key_index(r->naming, &index, redis_item_customer(it)), slice_of("GT"),
+      redis_number_text(&deadline, deadline_of(it)), redis_item_session(it)};
   redis_scan_send(r, args, 5, cb, arg);
 }
 
@@ -127,8 +131,9 @@ static void list_customer(redis_reconcile *r, const redis_item *it, const redis_
   bool is_new = !*last || !slice_eq(redis_item_customer(*last), redis_item_customer(it));
   *last = it;
   if (!is_new) return;
-  const au_slice args[] = {slice_of("ZADD"), slice_of(REDIS_KEY_CUSTOMERS), slice_of("NX"),
-                           slice_of("0"), redis_item_customer(it)};
+  redis_key list;
+  const au_slice args[] = {slice_of("ZADD"), redis_scan_list_of(r, &list, redis_item_customer(it)),
+                           slice_of("NX"), slice_of("0"), redis_item_customer(it)};
   redis_scan_send(r, args, 5, on_mended, r);
 }
 
@@ -143,7 +148,8 @@ static void on_value(au_status status, const redisReply *reply, void *arg) {
 static void fetch(redis_reconcile *r, redis_item *it) {
   redis_key key;
   const au_slice args[] = {
-      slice_of("GET"), redis_key_presence(&key, redis_item_customer(it), redis_item_session(it))};
+      slice_of("GET"),
+      redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it))};
   redis_scan_send(r, args, 2, on_value, it);
 }
 

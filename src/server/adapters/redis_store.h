@@ -29,6 +29,7 @@ typedef struct redis_store {
   stats *counters;
   map_seed seed;
   redis_url url;
+  redis_keys keys;
 
   redis_node *node;
   presence_table *table;      /* sessions that this daemon has acknowledged */
@@ -57,6 +58,12 @@ static inline int64_t redis_store_mono_ms(const redis_store *s) {
 
 /* The server that keeps a customer. */
 redis_node *redis_store_node(const redis_store *s, au_slice customer_id);
+
+/* The list that names a customer. */
+static inline au_slice redis_store_list(const redis_store *s, redis_key *room,
+                                        au_slice customer_id) {
+  return redis_key_customers(&s->keys, room, redis_keys_group_of(&s->keys, customer_id));
+}
 
 /* Tells the daemon, from the loop and once, that a count changed. */
 void redis_store_changed(redis_store *s, au_slice customer_id);
