@@ -128,7 +128,7 @@ static au_status create_store(au_server *server, map_seed seed) {
   server->events = (au_store_events){on_store_changed, on_store_published, server};
   if (server->config.redis_url[0] == '\0')
     return memory_store_create(server->loop, &server->config, server->clock, seed, &server->events,
-                               &server->store);
+                               NULL, &server->store);
   const char *reason = "";
   au_status status =
       redis_store_create(server->loop, &server->config, server->clock, seed, &server->counters,

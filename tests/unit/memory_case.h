@@ -70,9 +70,9 @@ static inline int setup(void **state) {
   f->config.max_sessions = 100000;
   f->events = (au_store_events){on_changed, on_published, f};
   buffer_init(&f->log, 1 << 20);
-  assert_int_equal(
-      memory_store_create(&f->loop, &f->config, &f->clock, (map_seed){1, 2}, &f->events, &f->store),
-      AU_OK);
+  assert_int_equal(memory_store_create(&f->loop, &f->config, &f->clock, (map_seed){1, 2},
+                                       &f->events, NULL, &f->store),
+                   AU_OK);
   *state = f;
   return 0;
 }

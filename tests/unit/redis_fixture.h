@@ -208,7 +208,7 @@ static inline bool is_well(au_store *store) {
 
 static inline void bench_start(bench *b) {
   assert_int_equal(bench_open(b, &b->store), AU_OK);
-  RUN_UNTIL(b, is_available(b->store));
+  RUN_UNTIL(b, is_well(b->store));
 }
 
 static inline void bench_close(bench *b, au_store **open) {

@@ -5,7 +5,6 @@
 
 #include "changed_set.h"
 #include "memory_ring.h"
-#include "presence_table.h"
 
 #include <stdlib.h>
 
@@ -17,6 +16,7 @@ typedef struct memory_store {
   const au_clock *clock;
   const au_store_events *events;
   int64_t ttl_ms, grace_ms;
+  memory_embedding embedding; /* `complete` is NULL when it stands alone */
   presence_table *table;
   changed_set *changed;
 
@@ -73,16 +73,27 @@ static void wake_in(memory_store *m, int64_t in_ms, int64_t now_ms) {
 static void on_expiry(uv_timer_t *handle) {
   memory_store *m = handle->data;
   m->wake_at_ms = -1;
+  memory_store_expire(&m->base);
+}
+
+void memory_store_expire(au_store *store) {
+  memory_store *m = memory_of(store);
+  if (m->stopping) return;
   int64_t now_ms = now_of(m);
   int64_t left_ms = presence_table_expire(m->table, now_ms);
   /* Never 0, which libuv would run in this very turn: others get theirs first. */
   if (left_ms >= 0) wake_in(m, left_ms > 0 ? left_ms : 1, now_ms);
 }
 
-static void on_changed(void *arg, au_slice customer_id) {
-  memory_store *m = arg;
+void memory_store_changed(au_store *store, au_slice customer_id) {
+  memory_store *m = memory_of(store);
+  if (m->stopping) return;
   changed_set_add(m->changed, customer_id);
   uv_idle_start(&m->turn, on_turn);
+}
+
+static void on_changed(void *arg, au_slice customer_id) {
+  memory_store_changed(arg, customer_id);
 }
 
 /* ---- answers and events --------------------------------------------------- */
@@ -106,9 +117,15 @@ static void answer_due(memory_store *m, const op *o) {
   o->cb.due(AU_OK, m->due, n, o->arg);
 }
 
+void memory_store_sample(au_store *store, au_slice customer_id, au_sample *out) {
+  memory_store *m = memory_of(store);
+  presence_table_sample(m->table, customer_id, now_of(m), out);
+  if (m->embedding.complete) m->embedding.complete(m->embedding.arg, customer_id, out);
+}
+
 static void answer_sample(memory_store *m, const op *o, au_slice id) {
   au_sample sample;
-  presence_table_sample(m->table, id, now_of(m), &sample);
+  memory_store_sample(&m->base, id, &sample);
   o->cb.sample(AU_OK, &sample, o->arg);
 }
 
@@ -304,6 +321,10 @@ static void memory_stop(au_store *store, void (*stopped)(void *arg), void *arg) 
   uv_idle_start(&m->turn, on_turn);
 }
 
+presence_table *memory_store_table(au_store *store) {
+  return memory_of(store)->table;
+}
+
 static void memory_free(au_store *store) {
   memory_store *m = memory_of(store);
   presence_table_free(m->table);
@@ -331,7 +352,8 @@ static const au_store_ops memory_ops = {
 };
 
 au_status memory_store_create(uv_loop_t *loop, const au_config *config, const au_clock *clock,
-                              map_seed seed, const au_store_events *events, au_store **out) {
+                              map_seed seed, const au_store_events *events,
+                              const memory_embedding *embedding, au_store **out) {
   memory_store *m = calloc(1, sizeof *m);
   if (!m) return AU_ENOMEM;
   m->base.ops = &memory_ops;
@@ -340,13 +362,15 @@ au_status memory_store_create(uv_loop_t *loop, const au_config *config, const au
   m->ttl_ms = (int64_t)config->presence_ttl_s * 1000;
   m->grace_ms = config->disconnect_grace_ms;
   m->wake_at_ms = -1;
+  if (embedding) m->embedding = *embedding;
   const presence_table_config table_config = {
       .seed = seed,
       .ttl_ms = m->ttl_ms,
       .grace_ms = m->grace_ms,
       .max_sessions = config->max_sessions,
       .max_customers = config->max_customers,
-      .keep_customers = true, /* their EMA decays after the last session */
+      .keep_profile = embedding != NULL,
+      .keep_customers = embedding == NULL, /* their EMA decays after the last session */
       .changed = on_changed,
       .arg = m,
   };

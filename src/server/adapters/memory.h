@@ -10,13 +10,40 @@
 #include "../utils/map.h"
 #include "../utils/time.h"
 
+#include "presence_table.h"
+
+/* For a store that is shared with other daemons and keeps what this one has acknowledged in
+ * a memory store of its own, to answer from while the shared one is lost. */
+typedef struct memory_embedding {
+  /* Completes what is known of a customer here by what is known of it elsewhere. */
+  void (*complete)(void *arg, au_slice customer_id, au_sample *sample);
+  void *arg;
+} memory_embedding;
+
 /* `shorten` takes only the configured grace (else AU_EINVAL): one lifetime for all is
  * what keeps the deadlines in order at no cost.
  *
+ * embedding  copied; NULL for a store that stands alone. An embedded one keeps the profile
+ *            of each session, and no customer without sessions.
  * clock, config and what `events` points at are borrowed for the store's life.
  * Returns AU_OK or AU_ENOMEM. */
 AU_MUST_CHECK au_status memory_store_create(uv_loop_t *loop, const au_config *config,
                                             const au_clock *clock, map_seed seed,
-                                            const au_store_events *events, au_store **out);
+                                            const au_store_events *events,
+                                            const memory_embedding *embedding, au_store **out);
+
+/* ---- for whoever embeds it -------------------------------------------------- */
+
+/* Its sessions. Whoever touches or shortens one calls memory_store_expire then. */
+presence_table *memory_store_table(au_store *store);
+
+/* Sees to it that sessions expire in time. */
+void memory_store_expire(au_store *store);
+
+/* Tells the daemon, from the loop and once, that a count changed. */
+void memory_store_changed(au_store *store, au_slice customer_id);
+
+/* What `sample` would answer now. */
+void memory_store_sample(au_store *store, au_slice customer_id, au_sample *out);
 
 #endif

@@ -28,6 +28,7 @@ struct presence_table {
   map *customers, *sessions;
   deadline_queue renewed, vanished; /* sessions, by their deadline */
   deadline_queue fresh, ticked;     /* customers, by their last tick */
+  presence_walk *walks;             /* under way */
   uint64_t next_number;
   int64_t now_ms; /* the latest that was passed in: the queues must never go back */
 };
@@ -94,10 +95,19 @@ static void tell_changed(const presence_table *t, au_slice id) {
   if (t->config.changed) t->config.changed(t->config.arg, id);
 }
 
+/* Takes a session off its queue; a walk that would meet it next goes on behind it. */
+static void unqueue(presence_table *t, session *s) {
+  for (presence_walk *w = t->walks; w; w = w->next) {
+    if (w->renewed == &s->deadline) w->renewed = deadline_before(&t->renewed, &s->deadline);
+    if (w->vanished == &s->deadline) w->vanished = deadline_before(&t->vanished, &s->deadline);
+  }
+  deadline_cancel(&s->deadline);
+}
+
 /* May free its owner. */
 static void session_end(presence_table *t, session *s) {
   customer *owner = s->owner;
-  deadline_cancel(&s->deadline);
+  unqueue(t, s);
   map_remove(t->sessions, &s->node);
   free(s);
   owner->sessions--;
@@ -112,9 +122,9 @@ static void session_end(presence_table *t, session *s) {
 static int64_t advance(presence_table *t, int64_t now_ms) {
   if (now_ms > t->now_ms) t->now_ms = now_ms;
   for (int i = 0; i < PRESENCE_TABLE_SLICE; i++) {
-    deadline *d = deadline_expire(&t->vanished, t->now_ms);
-    if (!d) d = deadline_expire(&t->renewed, t->now_ms);
-    if (!d) break;
+    deadline *d = deadline_first(&t->vanished);
+    if (!d || d->at_ms > t->now_ms) d = deadline_first(&t->renewed);
+    if (!d || d->at_ms > t->now_ms) break;
     session_end(t, session_of(d));
   }
   return t->now_ms;
@@ -168,13 +178,14 @@ static au_status session_renew(presence_table *t, session *s, const au_beat *bea
     session *larger = session_grow(s, beat, profile);
     if (!larger) return AU_ENOMEM;
     uint32_t hash = s->node.hash;
-    deadline_cancel(&s->deadline);
+    unqueue(t, s);
     map_remove(t->sessions, &s->node);
     free(s);
     s = larger;
     map_insert(t->sessions, &s->node, hash);
   }
   s->renewed_ms = now_ms;
+  unqueue(t, s);
   deadline_arm(&t->renewed, &s->deadline, now_ms);
   return AU_OK;
 }
@@ -256,6 +267,7 @@ bool presence_table_shorten(presence_table *t, const au_beat *beat, int64_t now_
   now_ms = advance(t, now_ms);
   session *s = held_session(t, beat, now_ms);
   if (!s || s->deadline.at_ms <= now_ms + t->config.grace_ms) return false;
+  unqueue(t, s);
   deadline_arm(&t->vanished, &s->deadline, now_ms);
   return true;
 }
@@ -294,6 +306,54 @@ int64_t presence_table_expire(presence_table *t, int64_t now_ms) {
   int64_t next_ms = earlier(deadline_next_ms(&t->renewed), deadline_next_ms(&t->vanished));
   if (next_ms < 0) return -1;
   return next_ms > now_ms ? next_ms - now_ms : 0;
+}
+
+/* ---- walks ---------------------------------------------------------------- */
+
+void presence_table_walk(presence_table *t, presence_walk *walk, int64_t since_ms) {
+  *walk = (presence_walk){
+      .next = t->walks, .renewed = deadline_last(&t->renewed), .since_ms = since_ms};
+  t->walks = walk;
+}
+
+void presence_table_walk_end(presence_table *t, presence_walk *walk) {
+  for (presence_walk **at = &t->walks; *at; at = &(*at)->next) {
+    if (*at != walk) continue;
+    *at = walk->next;
+    break;
+  }
+  *walk = (presence_walk){.is_in_vanished = true};
+}
+
+/* The queue of the renewed is in the order of touches, so it ends with the first that is too
+ * old. Only then come the vanished: whoever vanished meanwhile has been met. */
+static session *walk_step(const presence_table *t, presence_walk *w) {
+  if (w->renewed) {
+    session *s = session_of(w->renewed);
+    w->renewed = s->renewed_ms >= w->since_ms ? deadline_before(&t->renewed, &s->deadline) : NULL;
+    return s;
+  }
+  if (!w->is_in_vanished) {
+    w->is_in_vanished = true;
+    w->vanished = deadline_last(&t->vanished);
+  }
+  if (!w->vanished) return NULL;
+  session *s = session_of(w->vanished);
+  w->vanished = deadline_before(&t->vanished, &s->deadline);
+  return s;
+}
+
+bool presence_table_walk_next(presence_table *t, presence_walk *walk, int64_t now_ms,
+                              presence_walked *out) {
+  for (session *s; (s = walk_step(t, walk)) != NULL;) {
+    if (s->renewed_ms < walk->since_ms || s->deadline.at_ms <= now_ms) continue;
+    session_read(s, &out->beat);
+    out->beat.customer_id = customer_name(s->owner);
+    out->renewed_ms = s->renewed_ms;
+    out->deadline_ms = s->deadline.at_ms;
+    return true;
+  }
+  return false;
 }
 
 /* ---- customers ------------------------------------------------------------ */

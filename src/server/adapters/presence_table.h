@@ -53,6 +53,33 @@ bool presence_table_drop(presence_table *table, au_slice customer_id, au_slice s
 bool presence_table_find(const presence_table *table, au_slice customer_id, au_slice session_id,
                          int64_t now_ms, au_beat *out);
 
+/* A walk over the sessions, from the youngest touch to the oldest, in which the table may
+ * change: what is touched meanwhile is not met again, what ends is not met. Embedded in
+ * whoever walks; its fields are the table's. */
+typedef struct presence_walk {
+  struct presence_walk *next;
+  struct deadline *renewed, *vanished; /* the next to be met of each queue */
+  bool is_in_vanished;
+  int64_t since_ms;
+} presence_walk;
+
+/* Begins a walk over the sessions whose last touch was at `since_ms` or later. */
+void presence_table_walk(presence_table *table, presence_walk *walk, int64_t since_ms);
+
+/* A live session, as presence_table_find gives it. */
+typedef struct presence_walked {
+  au_beat beat;
+  int64_t renewed_ms;  /* its last touch */
+  int64_t deadline_ms; /* when it ends */
+} presence_walked;
+
+/* The next one; false at the end, or when the walk has ended. */
+bool presence_table_walk_next(presence_table *table, presence_walk *walk, int64_t now_ms,
+                              presence_walked *out);
+
+/* Ends a walk, wherever it is; every walk is ended. */
+void presence_table_walk_end(presence_table *table, presence_walk *walk);
+
 /* Milliseconds since its last touch, -1 when there is no such live session. */
 int64_t presence_table_renewed_ago_ms(const presence_table *table, au_slice customer_id,
                                       au_slice session_id, int64_t now_ms);

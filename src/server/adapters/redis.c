@@ -16,7 +16,7 @@ redis_node *redis_store_node(const redis_store *s, au_slice customer_id) {
 
 void redis_op_send(redis_op *op, const au_slice *args, size_t n, redis_reply_fn cb, void *arg) {
   if (op->status != AU_OK) return;
-  op->status = redis_link_command(op->node->link, args, n, cb, arg);
+  op->status = redis_node_command(op->node, args, n, cb, arg);
   if (op->status == AU_OK) op->pending++;
 }
 
@@ -38,49 +38,55 @@ void redis_op_end(redis_op *op) {
   op->node->store->operations--;
 }
 
-/* ---- changes and expiry --------------------------------------------------- */
-
-static void on_tell(uv_idle_t *idle) {
-  redis_store *s = idle->data;
-  char id[AU_ID_MAX];
-  for (int i = 0; i < REDIS_CHANGED_TURN_MAX; i++) {
-    size_t len = changed_set_take(s->changed, id);
-    if (len == 0) {
-      uv_idle_stop(idle);
-      return;
-    }
-    s->events->changed(s->events->arg, (au_slice){id, len});
-    if (s->stopping) return;
-  }
-}
-
 void redis_store_changed(redis_store *s, au_slice customer_id) {
-  if (s->stopping) return;
-  changed_set_add(s->changed, customer_id);
-  uv_idle_start(&s->tell, on_tell);
+  memory_store_changed(s->own, customer_id);
 }
 
-static void on_table_changed(void *arg, au_slice customer_id) {
-  redis_store_changed(arg, customer_id);
-}
-
-static void on_expiry(uv_timer_t *timer) {
-  redis_store *s = timer->data;
-  s->expiry_at_ms = -1;
-  redis_store_expire(s);
-}
-
-/* A timer that wakes too early is set anew then, which is cheaper than one that is moved
- * by each beat. */
 void redis_store_expire(redis_store *s) {
-  if (s->stopping) return;
+  memory_store_expire(s->own);
+}
+
+/* ---- what is known of customers --------------------------------------------- */
+
+static bool has_sessions(void *arg, au_slice customer_id) {
+  redis_store *s = arg;
+  au_sample own;
+  presence_table_sample(s->table, customer_id, redis_store_mono_ms(s), &own);
+  return own.count > 0;
+}
+
+void redis_store_learn(redis_store *s, au_slice customer_id, const au_sample *sample,
+                       int64_t ticked_ms) {
   int64_t now_ms = redis_store_mono_ms(s);
-  int64_t left_ms = presence_table_expire(s->table, now_ms);
-  if (left_ms < 0) return;
-  if (left_ms == 0) left_ms = 1; /* others get their turn */
-  if (s->expiry_at_ms >= 0 && s->expiry_at_ms <= now_ms + left_ms) return;
-  s->expiry_at_ms = now_ms + left_ms;
-  uv_timer_start(&s->expiry, on_expiry, (uint64_t)left_ms, 0);
+  au_sample own;
+  presence_table_sample(s->table, customer_id, now_ms, &own);
+  const redis_fact fact = {
+      .others = sample->count > own.count ? sample->count - own.count : 0,
+      .has_ema = sample->has_ema,
+      .ema = sample->ema,
+      .ticked_ms = ticked_ms,
+  };
+  if (sample->count == 0 && !sample->has_ema)
+    redis_known_forget(s->known, customer_id);
+  else
+    redis_known_set(s->known, customer_id, &fact, now_ms);
+  if (sample->has_ema) presence_table_save(s->table, customer_id, sample->ema, now_ms);
+  redis_known_expire(s->known, now_ms, has_sessions, s);
+}
+
+/* While Redis is lost: the others as they were known last. */
+static void complete_sample(void *arg, au_slice customer_id, au_sample *sample) {
+  const redis_store *s = arg;
+  redis_fact fact;
+  redis_known_get(s->known, customer_id, &fact);
+  uint64_t count = (uint64_t)sample->count + fact.others;
+  sample->count = count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
+  sample->stale = true;
+  if (sample->has_ema || !fact.has_ema) return;
+  int64_t elapsed_ms = redis_node_now_ms(redis_store_node(s, customer_id)) - fact.ticked_ms;
+  sample->has_ema = true;
+  sample->ema = fact.ema;
+  sample->elapsed_ms = elapsed_ms > 1 ? elapsed_ms : 1;
 }
 
 /* ---- au_store ------------------------------------------------------------- */
@@ -104,12 +110,12 @@ static int64_t redis_renewed_ago_ms(const au_store *store, au_slice customer_id,
 static au_store_health redis_health(const au_store *store) {
   const redis_store *s = (const redis_store *)store;
   return (au_store_health){
-      .available = redis_node_serves(s->node),
+      .available = !s->stopping && s->node->was_up,
       .name = "redis",
       .reason = redis_node_reason(s->node),
       .customers = presence_table_customers(s->table),
       .sessions = presence_table_sessions(s->table),
-      .in_flight = s->operations,
+      .in_flight = s->operations + s->own->ops->health(s->own).in_flight,
   };
 }
 
@@ -118,27 +124,22 @@ static void on_part_stopped(void *arg) {
   if (--s->open_parts == 0) s->stopped(s->stopped_arg); /* last: it may free the store */
 }
 
-static void on_handle_closed(uv_handle_t *handle) {
-  on_part_stopped(handle->data);
-}
-
 static void redis_stop(au_store *store, void (*stopped)(void *arg), void *arg) {
   redis_store *s = redis_store_of(store);
   s->stopping = true;
   s->stopped = stopped;
   s->stopped_arg = arg;
-  s->open_parts = 3;
+  s->open_parts = 2;
   redis_node_stop(s->node, on_part_stopped, s);
-  uv_close((uv_handle_t *)&s->expiry, on_handle_closed);
-  uv_close((uv_handle_t *)&s->tell, on_handle_closed);
+  s->own->ops->stop(s->own, on_part_stopped, s);
 }
 
 static void redis_free(au_store *store) {
   redis_store *s = redis_store_of(store);
   redis_node_free(s->node);
-  presence_table_free(s->table);
+  if (s->own) s->own->ops->free(s->own);
+  redis_known_free(s->known);
   redis_newcomers_free(s->newcomers);
-  changed_set_free(s->changed);
   buffer_free(&s->value);
   explicit_bzero(&s->url, sizeof s->url);
   free(s);
@@ -161,30 +162,20 @@ static const au_store_ops redis_ops = {
     .free = redis_free,
 };
 
-/* Memory only; nothing here touches the loop, so that a failure can simply be freed. */
+/* The memory store comes last: its handles can be closed only by way of the loop, and all
+ * before it can simply be freed. */
 static au_status create_parts(redis_store *s) {
-  const presence_table_config table = {
-      .seed = s->seed,
-      .ttl_ms = (int64_t)s->config->presence_ttl_s * 1000,
-      .grace_ms = s->config->disconnect_grace_ms,
-      .max_sessions = s->config->max_sessions,
-      .max_customers = s->config->max_customers,
-      .keep_profile = true, /* a beat writes again what its join said */
-      .changed = on_table_changed,
-      .arg = s,
-  };
+  const memory_embedding embedding = {complete_sample, s};
+  int64_t known_for_ms = s->config->presence_ttl_s * 1000 + 2 * s->config->ema_interval_ms;
   au_status status = redis_node_create(s, &s->url, &s->node);
-  if (status == AU_OK) status = presence_table_create(&table, &s->table);
+  if (status == AU_OK)
+    status = redis_known_create(s->seed, s->config->max_customers, known_for_ms, &s->known);
   if (status == AU_OK) status = redis_newcomers_create(s->seed, &s->newcomers);
-  if (status == AU_OK) status = changed_set_create(s->seed, s->config->max_customers, &s->changed);
+  if (status == AU_OK)
+    status =
+        memory_store_create(s->loop, s->config, s->clock, s->seed, s->events, &embedding, &s->own);
+  if (status == AU_OK) s->table = memory_store_table(s->own);
   return status;
-}
-
-static void start(redis_store *s) {
-  uv_timer_init(s->loop, &s->expiry);
-  uv_idle_init(s->loop, &s->tell);
-  s->expiry.data = s->tell.data = s;
-  redis_node_start(s->node);
 }
 
 au_status redis_store_create(uv_loop_t *loop, const au_config *config, const au_clock *clock,
@@ -200,7 +191,6 @@ au_status redis_store_create(uv_loop_t *loop, const au_config *config, const au_
   s->seed = seed;
   s->counters = counters;
   s->events = events;
-  s->expiry_at_ms = -1;
   buffer_init(&s->value, REDIS_VALUE_MAX_BYTES);
   au_status status = redis_url_parse(config->redis_url, &s->url, reason);
   if (status == AU_OK) status = create_parts(s);
@@ -208,7 +198,7 @@ au_status redis_store_create(uv_loop_t *loop, const au_config *config, const au_
     redis_free(&s->base);
     return status;
   }
-  start(s);
+  redis_node_start(s->node);
   *reason = "";
   *out = &s->base;
   return AU_OK;

@@ -9,6 +9,7 @@
 static const char presence_prefix[] = "presence:";
 static const char index_prefix[] = "au:idx:";
 static const char ema_prefix[] = "ema:";
+static const char tick_prefix[] = "au:tick:";
 static const char channel_prefix[] = "metrics:";
 
 static void append(au_slice *key, char *room, au_slice text) {
@@ -39,6 +40,18 @@ au_slice redis_key_index(const redis_keys *keys, redis_key *room, au_slice custo
 
 au_slice redis_key_ema(const redis_keys *keys, redis_key *room, au_slice customer_id) {
   return join(room, ema_prefix, customer_id, keys->tagged);
+}
+
+au_slice redis_key_tick(const redis_keys *keys, redis_key *room, au_slice customer_id) {
+  return join(room, tick_prefix, customer_id, keys->tagged);
+}
+
+au_slice redis_key_probe(redis_key *room, const char *tag) {
+  return tag[0] == '\0' ? slice_of("au:probe") : join(room, "au:probe:", slice_of(tag), true);
+}
+
+au_slice redis_key_epoch(redis_key *room, const char *tag) {
+  return tag[0] == '\0' ? slice_of("au:epoch") : join(room, "au:epoch:", slice_of(tag), true);
 }
 
 au_slice redis_key_channel(redis_key *room, au_slice customer_id) {

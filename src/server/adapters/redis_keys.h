@@ -18,13 +18,18 @@ typedef struct redis_key {
   char text[REDIS_KEY_MAX];
 } redis_key;
 
-#define REDIS_KEY_PROBE     "au:probe"   /* written to learn whether writes work again */
 #define REDIS_KEY_PRESENCES "presence:*" /* the pattern of all presence keys */
+
+/* Of a node, with a tag that keeps them there; the tag is "" where there is one node. */
+au_slice redis_key_probe(redis_key *room, const char *tag); /* whether writes work again */
+au_slice redis_key_epoch(redis_key *room, const char *tag); /* the name of the data set */
 
 au_slice redis_key_presence(const redis_keys *keys, redis_key *room, au_slice customer_id,
                             au_slice session_id);
 au_slice redis_key_index(const redis_keys *keys, redis_key *room, au_slice customer_id);
 au_slice redis_key_ema(const redis_keys *keys, redis_key *room, au_slice customer_id);
+/* When the average was made, milliseconds of Redis's clock. */
+au_slice redis_key_tick(const redis_keys *keys, redis_key *room, au_slice customer_id);
 
 /* A channel is no key: it has no slot and no braces. */
 au_slice redis_key_channel(redis_key *room, au_slice customer_id);

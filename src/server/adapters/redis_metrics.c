@@ -1,6 +1,7 @@
 /* Customers in Redis: counts, averages, ticks and messages. Must not know sessions' keys
  * or how an average is made. */
 #include "../wire.h"
+#include "redis_local.h"
 #include "redis_script.h"
 #include "redis_store.h"
 
@@ -17,6 +18,7 @@ typedef struct query {
   } cb;
   void *arg;
   au_sample sample;
+  int64_t ticked_ms;
   au_metrics metrics;  /* publish */
   redis_waiter waiter; /* due: for the scan to have passed */
   int64_t min_age_ms;
@@ -65,9 +67,16 @@ static void end_done(query *q) {
 
 static void end_sample(query *q) {
   redis_op_end(&q->op);
+  redis_store *s = q->op.node->store;
   au_sample_fn cb = q->cb.sample;
   void *arg = q->arg;
   au_status status = q->op.status;
+  if (status == AU_OK) {
+    redis_store_learn(s, query_id(q), &q->sample, q->ticked_ms);
+  } else if (redis_local_takes(status)) {
+    memory_store_sample(s->own, query_id(q), &q->sample);
+    status = AU_OK;
+  }
   au_sample sample = q->sample;
   free(q);
   cb(status, status == AU_OK ? &sample : NULL, arg);
@@ -101,6 +110,7 @@ static void on_ticked(au_status status, const redisReply *reply, void *arg) {
   if (redis_op_take(&q->op, status, reply, REDIS_WANT_TEXT) &&
       redis_reply_number(reply, &ticked_ms) && ticked_ms > 0) {
     double elapsed_ms = (double)redis_node_now_ms(q->op.node) - ticked_ms;
+    q->ticked_ms = (int64_t)ticked_ms;
     q->sample.elapsed_ms = elapsed_ms > 1 ? (int64_t)elapsed_ms : 1;
   }
   if (q->op.pending == 0) end_sample(q);
@@ -108,6 +118,9 @@ static void on_ticked(au_status status, const redisReply *reply, void *arg) {
 
 au_status redis_sample(au_store *store, au_slice customer_id, au_sample_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
+  redis_store *own_of = redis_store_of(store);
+  if (!redis_node_is_whole(redis_store_node(own_of, customer_id)))
+    return own_of->own->ops->sample(own_of->own, customer_id, cb, arg);
   au_status status;
   query *q = query_create(redis_store_node(redis_store_of(store), customer_id), 3, customer_id, arg,
                           &status);
@@ -204,6 +217,9 @@ static void on_scan_passed(redis_waiter *waiter, au_status status) {
  * it is young, so that keys of other programs count in the same tick. */
 au_status redis_due(au_store *store, int64_t min_age_ms, size_t skip, size_t max, au_due_fn cb,
                     void *arg) {
+  redis_store *own_of = redis_store_of(store);
+  if (!redis_node_is_whole(own_of->node))
+    return own_of->own->ops->due(own_of->own, min_age_ms, skip, max, cb, arg);
   au_status status;
   query *q = query_create(redis_store_of(store)->node, 1, (au_slice){NULL, 0}, arg, &status);
   if (!q) return status;
@@ -257,6 +273,9 @@ static void trim(redis_node *n, au_slice customer_id) {
 
 au_status redis_save(au_store *store, au_slice customer_id, double ema, au_done_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
+  redis_store *own_of = redis_store_of(store);
+  if (!redis_node_is_whole(redis_store_node(own_of, customer_id)))
+    return own_of->own->ops->save(own_of->own, customer_id, ema, cb, arg);
   au_status status;
   query *q = query_create(redis_store_node(redis_store_of(store), customer_id), 3, customer_id, arg,
                           &status);
@@ -288,6 +307,9 @@ static void on_forgotten(au_status status, const redisReply *reply, void *arg) {
 
 au_status redis_forget(au_store *store, au_slice customer_id, au_done_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
+  redis_store *own_of = redis_store_of(store);
+  if (!redis_node_is_whole(redis_store_node(own_of, customer_id)))
+    return own_of->own->ops->forget(own_of->own, customer_id, cb, arg);
   au_status status;
   query *q = query_create(redis_store_node(redis_store_of(store), customer_id), 1, customer_id, arg,
                           &status);
@@ -313,8 +335,9 @@ au_status redis_forget(au_store *store, au_slice customer_id, au_done_fn cb, voi
 static void on_published(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
   redis_store *s = q->op.node->store;
-  if (redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER) &&
-      redis_watch_is_deaf(q->op.node->watch, query_id(q))) {
+  bool sent = redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER);
+  if (sent ? redis_watch_is_deaf(q->op.node->watch, query_id(q))
+           : redis_local_takes(q->op.status)) {
     au_metrics metrics = q->metrics;
     metrics.customer_id = query_id(q);
     s->events->published(s->events->arg, &metrics);
@@ -324,6 +347,9 @@ static void on_published(au_status status, const redisReply *reply, void *arg) {
 
 au_status redis_publish(au_store *store, const au_metrics *metrics, au_done_fn cb, void *arg) {
   if (!wire_valid_id(metrics->customer_id)) return AU_EINVAL;
+  redis_store *own_of = redis_store_of(store);
+  if (!redis_node_is_whole(redis_store_node(own_of, metrics->customer_id)))
+    return own_of->own->ops->publish(own_of->own, metrics, cb, arg);
   au_status status;
   query *q = query_create(redis_store_node(redis_store_of(store), metrics->customer_id), 1,
                           metrics->customer_id, arg, &status);

@@ -12,13 +12,29 @@ int64_t redis_node_now_ms(const redis_node *n) {
   return redis_store_mono_ms(n->store) + n->clock_ahead_ms;
 }
 
-au_status redis_node_admits(const redis_node *n, uint32_t commands) {
-  if (n->stopping) return AU_ECANCELED;
-  if (!redis_link_is_ready(n->link) || !n->clock_known) return AU_ESTORE;
-  return redis_link_room(n->link) < commands ? AU_EBUSY : AU_OK;
+/* Connected to a Redis whose clock and identity are known. */
+static bool is_up(const redis_node *n) {
+  return redis_link_is_ready(n->link) && n->clock_known && n->identity.is_known;
 }
 
-static void arm_clock(redis_node *n);
+static bool refuses_all(const redis_node *n) {
+  return n->refusal && !n->refusal_of_one_key;
+}
+
+bool redis_node_is_whole(const redis_node *n) {
+  return !n->stopping && is_up(n) && !refuses_all(n) && redis_replay_is_done(n->replay);
+}
+
+au_status redis_node_command(redis_node *n, const au_slice *args, size_t count, redis_reply_fn cb,
+                             void *arg) {
+  return redis_link_command(n->link, args, count, cb, arg);
+}
+
+au_status redis_node_admits(const redis_node *n, uint32_t commands) {
+  if (n->stopping) return AU_ECANCELED;
+  if (!is_up(n)) return AU_ESTORE;
+  return redis_link_room(n->link) < commands ? AU_EBUSY : AU_OK;
+}
 
 /* Said once for each kind until the store is well again: a refusal comes with each beat. */
 static void refused(redis_node *n, const redisReply *reply) {
@@ -33,7 +49,6 @@ static void refused(redis_node *n, const redisReply *reply) {
     n->refusal = refusal.reason;
     n->refusal_of_one_key = refusal.one_key;
   }
-  if (first) arm_clock(n);
 }
 
 au_status redis_node_check(redis_node *n, au_status status, const redisReply *reply,
@@ -45,11 +60,12 @@ au_status redis_node_check(redis_node *n, au_status status, const redisReply *re
 }
 
 void redis_node_wrote(redis_node *n) {
-  if (!n->refusal || redis_store_mono_ms(n->store) - n->refused_at_ms < REDIS_REFUSED_INTERVAL_MS)
+  if (!n->refusal || redis_store_mono_ms(n->store) - n->refused_at_ms < REDIS_LOOK_INTERVAL_MS)
     return;
   n->refusal = NULL;
   n->refusals_logged = 0;
   log_info("redis", "accepts again", LOG_NONE);
+  redis_replay_begin(n->replay);
 }
 
 /* ---- Redis's clock -------------------------------------------------------- */
@@ -82,7 +98,6 @@ static void on_time(au_status status, const redisReply *reply, void *arg) {
     n->clock_ahead_ms = least;
   n->clock_known = true;
   n->clock_read_ms = now_ms;
-  arm_clock(n);
 }
 
 static void ask_time(redis_node *n) {
@@ -96,31 +111,27 @@ static void on_test_write(au_status status, const redisReply *reply, void *arg) 
   if (redis_node_check(arg, status, reply, REDIS_WANT_OK) == AU_OK) redis_node_wrote(arg);
 }
 
-/* While Redis refuses, nobody may dare to write (a load balancer turns away from a
- * degraded daemon), so the store finds out by itself when that ends. */
+/* While Redis refuses, nobody may dare to write, so the node finds out by itself when that
+ * ends. */
 static void test_write(redis_node *n) {
-  const au_slice args[] = {slice_of("SET"), slice_of(REDIS_KEY_PROBE), slice_of("1"),
+  redis_key key;
+  const au_slice args[] = {slice_of("SET"), redis_key_probe(&key, n->tag), slice_of("1"),
                            slice_of("EX"), slice_of("60")};
   if (redis_link_command(n->link, args, 5, on_test_write, n) != AU_OK)
     log_debug("redis", "test not written", LOG_NONE);
 }
 
-static void on_clock_timer(uv_timer_t *timer) {
-  redis_node *n = timer->data;
-  if (redis_link_is_ready(n->link)) {
-    if (!n->clock_known ||
-        redis_store_mono_ms(n->store) - n->clock_read_ms >= REDIS_CLOCK_INTERVAL_MS)
-      ask_time(n);
-    if (n->refusal) test_write(n);
-  }
-  arm_clock(n);
-}
+/* ---- its state ------------------------------------------------------------ */
 
-static void arm_clock(redis_node *n) {
-  if (n->stopping) return;
-  bool often = n->refusal || !n->clock_known;
-  uv_timer_start(&n->clock_timer, on_clock_timer,
-                 often ? REDIS_REFUSED_INTERVAL_MS : REDIS_CLOCK_INTERVAL_MS, 0);
+static void on_look(uv_timer_t *timer) {
+  redis_node *n = timer->data;
+  if (!redis_link_is_ready(n->link)) return;
+  if (!n->clock_known ||
+      redis_store_mono_ms(n->store) - n->clock_read_ms >= REDIS_CLOCK_INTERVAL_MS)
+    ask_time(n);
+  redis_identity_look(n);
+  if (n->refusal) test_write(n);
+  if (is_up(n) && !refuses_all(n)) redis_replay_begin(n->replay);
 }
 
 static void on_ready(void *arg) {
@@ -128,13 +139,25 @@ static void on_ready(void *arg) {
   if (n->was_ready) n->store->counters->store_reconnects++;
   n->was_ready = true;
   ask_time(n);
-  arm_clock(n);
+  redis_identity_ask(n);
+}
+
+void redis_node_identified(redis_node *n, bool same) {
+  bool first = !n->was_up;
+  n->was_up = true;
+  if (!same && presence_table_sessions(n->store->table) > 0) {
+    if (!first) log_warn("redis", "has lost its data, or may have: all is written again", LOG_NONE);
+    redis_replay_owe_all(n->replay, !first);
+  }
+  if (is_up(n)) redis_replay_begin(n->replay);
 }
 
 /* The next Redis may be another one, with another clock. */
 static void on_lost(void *arg) {
   redis_node *n = arg;
   n->clock_known = false;
+  redis_identity_lose(n);
+  redis_replay_interrupt(n->replay);
 }
 
 /* ---- health ---------------------------------------------------------------- */
@@ -143,12 +166,12 @@ const char *redis_node_reason(const redis_node *n) {
   if (n->stopping) return "stopping";
   if (!redis_link_is_ready(n->link)) return redis_link_reason(n->link);
   if (n->refusal) return n->refusal;
-  return n->clock_known ? "" : "waiting for the clock of redis";
+  if (!is_up(n)) return "waiting for the first answers of redis";
+  return redis_replay_is_done(n->replay) ? "" : "redis is being told what it missed";
 }
 
 bool redis_node_serves(const redis_node *n) {
-  const char *reason = redis_node_reason(n);
-  return reason[0] == '\0' || (reason == n->refusal && n->refusal_of_one_key);
+  return !n->stopping && is_up(n) && !refuses_all(n);
 }
 
 /* ---- life ------------------------------------------------------------------ */
@@ -158,6 +181,7 @@ au_status redis_node_create(redis_store *s, const redis_url *url, redis_node **o
   if (!n) return AU_ENOMEM;
   n->store = s;
   n->url = url;
+  n->tag = "";
   const redis_link_config link = {
       .loop = s->loop,
       .url = url,
@@ -174,6 +198,7 @@ au_status redis_node_create(redis_store *s, const redis_url *url, redis_node **o
   au_status status = redis_link_create(&link, &n->link);
   if (status == AU_OK) status = redis_watch_create(&watch, &n->watch);
   if (status == AU_OK) status = redis_reconcile_create(n, &n->reconcile);
+  if (status == AU_OK) status = redis_replay_create(n, &n->replay);
   if (status != AU_OK) {
     redis_node_free(n);
     return status;
@@ -183,12 +208,13 @@ au_status redis_node_create(redis_store *s, const redis_url *url, redis_node **o
 }
 
 void redis_node_start(redis_node *n) {
-  uv_timer_init(n->store->loop, &n->clock_timer);
-  n->clock_timer.data = n;
+  uv_timer_init(n->store->loop, &n->look);
+  n->look.data = n;
+  uv_timer_start(&n->look, on_look, REDIS_LOOK_INTERVAL_MS, REDIS_LOOK_INTERVAL_MS);
+  redis_replay_start(n->replay);
+  redis_reconcile_start(n->reconcile);
   redis_link_start(n->link);
   redis_watch_start(n->watch);
-  redis_reconcile_start(n->reconcile);
-  arm_clock(n);
 }
 
 static void on_part_stopped(void *arg) {
@@ -204,11 +230,12 @@ void redis_node_stop(redis_node *n, void (*stopped)(void *arg), void *arg) {
   n->stopping = true;
   n->stopped = stopped;
   n->stopped_arg = arg;
-  n->open_parts = 4;
+  n->open_parts = 5;
   redis_link_stop(n->link, on_part_stopped, n);
   redis_watch_stop(n->watch, on_part_stopped, n);
   redis_reconcile_stop(n->reconcile, on_part_stopped, n);
-  uv_close((uv_handle_t *)&n->clock_timer, on_timer_closed);
+  redis_replay_stop(n->replay, on_part_stopped, n);
+  uv_close((uv_handle_t *)&n->look, on_timer_closed);
 }
 
 void redis_node_free(redis_node *n) {
@@ -216,5 +243,6 @@ void redis_node_free(redis_node *n) {
   redis_link_free(n->link);
   redis_watch_free(n->watch);
   redis_reconcile_free(n->reconcile);
+  redis_replay_free(n->replay);
   free(n);
 }

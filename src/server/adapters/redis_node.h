@@ -8,15 +8,18 @@
 #include <active_users/types.h>
 #include <uv.h>
 
+#include "redis_identity.h"
 #include "redis_link.h"
 #include "redis_reconcile.h"
+#include "redis_replay.h"
 #include "redis_reply.h"
 #include "redis_watch.h"
 
 enum {
-  REDIS_CLOCK_INTERVAL_MS = 10000,  /* between two looks at Redis's clock */
-  REDIS_REFUSED_INTERVAL_MS = 1000, /* the same while Redis refuses, with a test write; and
-                                       without a refusal this long the node is well again */
+  REDIS_CLOCK_INTERVAL_MS = 10000, /* between two readings of Redis's clock */
+  REDIS_CLOCK_SLACK_MS = 50,       /* by which estimates of it may differ */
+  REDIS_LOOK_INTERVAL_MS = 1000,   /* between two looks at its data, and while it refuses two
+                                      test writes; without a refusal this long it is well again */
 };
 
 struct redis_store;
@@ -28,6 +31,9 @@ typedef struct redis_node {
   redis_link *link;
   redis_watch *watch;
   redis_reconcile *reconcile;
+  redis_replay *replay;
+  redis_identity identity;
+  const char *tag; /* of keys that stay on this node; "" where there is one node */
 
   bool clock_known;       /* on the link that is up */
   int64_t clock_ahead_ms; /* Redis's clock minus our monotonic one, never too large */
@@ -38,8 +44,9 @@ typedef struct redis_node {
   int64_t refused_at_ms;    /* the last refusal, monotonic */
   uint32_t refusals_logged; /* a bit for each kind, since it was well */
 
-  uv_timer_t clock_timer;
+  uv_timer_t look;
   bool was_ready; /* the next `ready` is a reconnect */
+  bool was_up;    /* it served once */
   bool stopping;
   unsigned open_parts;
   void (*stopped)(void *arg);
@@ -79,7 +86,19 @@ void redis_node_wrote(redis_node *n);
 /* Why it is degraded, static text; "" when all is well. */
 const char *redis_node_reason(const redis_node *n);
 
-/* Whether a degraded node serves all the same: one key is at fault. */
+/* Whether it takes operations, one key at fault or not. */
 bool redis_node_serves(const redis_node *n);
+
+/* Whether it serves and has all that this daemon has acknowledged, so that its counts are
+ * the counts. Operations that only read, or end a session, go by the daemon's own table
+ * until then. */
+bool redis_node_is_whole(const redis_node *n);
+
+/* Sends a command; as redis_link_command. */
+AU_MUST_CHECK au_status redis_node_command(redis_node *n, const au_slice *args, size_t count,
+                                           redis_reply_fn cb, void *arg);
+
+/* From redis_identity: the Redis is known, and the same as before or not. */
+void redis_node_identified(redis_node *n, bool same);
 
 #endif

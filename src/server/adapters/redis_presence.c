@@ -1,6 +1,8 @@
 /* Sessions in Redis: touch, leave, shorten. Must not know customers' averages, links or
- * loops. The daemon's own table follows what Redis has acknowledged, never the reverse. */
+ * loops. The daemon's own table follows what Redis has acknowledged; what a lost Redis cannot
+ * acknowledge goes to redis_local. */
 #include "../wire.h"
+#include "redis_local.h"
 #include "redis_script.h"
 #include "redis_store.h"
 
@@ -88,6 +90,7 @@ static void acknowledge(touch *t) {
   t->op.status =
       presence_table_touch(s->table, &t->who.beat, AU_TOUCH_JOIN, redis_store_mono_ms(s));
   if (t->op.status != AU_OK) return;
+  redis_replay_revive(n->replay, t->who.beat.customer_id, t->who.beat.session_id);
   if (was_known && t->added) redis_store_changed(s, t->who.beat.customer_id);
   redis_store_expire(s);
   redis_node_wrote(n);
@@ -95,7 +98,10 @@ static void acknowledge(touch *t) {
 
 static void end_touch(touch *t) {
   unreserve(t->op.node->store, t);
-  if (t->op.status == AU_OK) acknowledge(t);
+  if (t->op.status == AU_OK)
+    acknowledge(t);
+  else if (redis_local_takes(t->op.status))
+    t->op.status = redis_local_touched(t->op.node, &t->who.beat);
   redis_op_end(&t->op);
   au_done_fn cb = t->cb;
   void *arg = t->arg;
@@ -198,6 +204,7 @@ au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, 
   if (!has_valid_ids(beat)) return AU_EINVAL;
   redis_node *n = redis_store_node(s, beat->customer_id);
   au_status status = redis_node_admits(n, TOUCH_COMMANDS);
+  if (redis_local_takes(status)) return redis_local_touch(n, beat, kind, cb, arg);
   if (status != AU_OK) return status;
   touch *t = calloc(1, sizeof *t);
   if (!t) return AU_ENOMEM;
@@ -272,14 +279,23 @@ static void on_left(au_status status, const redisReply *reply, void *arg) {
     if (!dropped && (what == REDIS_LEAVE_ENDED || what == REDIS_LEAVE_DROPPED))
       redis_store_changed(s, beat->customer_id);
     redis_node_wrote(n);
+  } else if (redis_local_takes(e->op.status)) {
+    e->op.status = redis_local_left(n, beat);
   }
   end_ending(e);
+}
+
+/* A Redis that is not whole is told of endings after the sessions that it lacks. */
+static au_status admits_ending(const redis_node *n) {
+  au_status status = redis_node_admits(n, 1);
+  return status == AU_OK && !redis_node_is_whole(n) ? AU_ESTORE : status;
 }
 
 au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void *arg) {
   if (!has_valid_ids(beat)) return AU_EINVAL;
   redis_node *n = redis_store_node(redis_store_of(store), beat->customer_id);
-  au_status status = redis_node_admits(n, 1);
+  au_status status = admits_ending(n);
+  if (redis_local_takes(status)) return redis_local_leave(n, beat, cb, arg);
   if (status != AU_OK) return status;
   ending *e = ending_create(n, beat, cb, arg);
   if (!e) return AU_ENOMEM;
@@ -291,30 +307,45 @@ au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void 
       redis_key_presence(&n->store->keys, &key, beat->customer_id, beat->session_id),
       redis_key_index(&n->store->keys, &index, beat->customer_id),
       beat->session_id,
-      beat->tab_id};
-  redis_op_send(&e->op, args, 7, on_left, e);
+      beat->tab_id,
+      slice_of("")}; /* whoever leaves has the last word */
+  redis_op_send(&e->op, args, 8, on_left, e);
   return begin_ending(e);
 }
 
 static void on_shortened(au_status status, const redisReply *reply, void *arg) {
   ending *e = arg;
   redis_store *s = e->op.node->store;
-  if (redis_op_take(&e->op, status, reply, REDIS_WANT_INTEGER) && reply->integer == 1 &&
-      presence_table_shorten(s->table, &e->who.beat, redis_store_mono_ms(s)))
-    redis_store_expire(s);
+  if (redis_op_take(&e->op, status, reply, REDIS_WANT_INTEGER)) {
+    if (reply->integer == 1 &&
+        presence_table_shorten(s->table, &e->who.beat, redis_store_mono_ms(s)))
+      redis_store_expire(s);
+  } else if (redis_local_takes(e->op.status)) {
+    e->op.status = redis_local_shortened(e->op.node, &e->who.beat);
+  }
   end_ending(e);
+}
+
+/* When this daemon renewed a session last, on Redis's clock: a tab whose new socket leads to
+ * another daemon has renewed it there since, and is not gone. */
+static au_slice renewed_until(const redis_node *n, redis_number *room, const au_beat *beat) {
+  int64_t ago_ms = presence_table_renewed_ago_ms(n->store->table, beat->customer_id,
+                                                 beat->session_id, redis_store_mono_ms(n->store));
+  return ago_ms < 0 ? slice_of("")
+                    : redis_number_text(room, redis_node_now_ms(n) - ago_ms + REDIS_CLOCK_SLACK_MS);
 }
 
 au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, au_done_fn cb,
                         void *arg) {
   if (grace_ms < 0 || !has_valid_ids(beat)) return AU_EINVAL;
   redis_node *n = redis_store_node(redis_store_of(store), beat->customer_id);
-  au_status status = redis_node_admits(n, 1);
+  au_status status = admits_ending(n);
+  if (redis_local_takes(status)) return redis_local_shorten(n, beat, cb, arg);
   if (status != AU_OK) return status;
   ending *e = ending_create(n, beat, cb, arg);
   if (!e) return AU_ENOMEM;
   redis_key key, index;
-  redis_number grace, deadline;
+  redis_number until, grace, deadline;
   const au_slice args[] = {
       slice_of("EVAL"),
       slice_of(REDIS_SCRIPT_SHORTEN),
@@ -323,8 +354,9 @@ au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, 
       redis_key_index(&n->store->keys, &index, beat->customer_id),
       beat->session_id,
       beat->tab_id,
+      renewed_until(n, &until, beat),
       redis_number_text(&grace, grace_ms),
       redis_number_text(&deadline, redis_node_now_ms(n) + grace_ms)};
-  redis_op_send(&e->op, args, 9, on_shortened, e);
+  redis_op_send(&e->op, args, 10, on_shortened, e);
   return begin_ending(e);
 }

@@ -12,6 +12,8 @@
 bool redis_reply_is(const redisReply *reply, redis_want want) {
   switch (want) {
   case REDIS_WANT_OK: return redis_reply_is_status(reply, "OK");
+  case REDIS_WANT_OK_OR_NIL:
+    return redis_reply_is_status(reply, "OK") || reply->type == REDIS_REPLY_NIL;
   case REDIS_WANT_INTEGER: return reply->type == REDIS_REPLY_INTEGER;
   case REDIS_WANT_TEXT: return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_NIL;
   case REDIS_WANT_ARRAY: return reply->type == REDIS_REPLY_ARRAY;

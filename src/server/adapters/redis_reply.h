@@ -7,7 +7,8 @@
 
 /* What a command is answered with when it worked. */
 typedef enum redis_want {
-  REDIS_WANT_OK, /* the status OK */
+  REDIS_WANT_OK,        /* the status OK */
+  REDIS_WANT_OK_OR_NIL, /* the same, or nil when a condition was not met */
   REDIS_WANT_INTEGER,
   REDIS_WANT_TEXT, /* a string, or nil when there is none */
   REDIS_WANT_ARRAY,

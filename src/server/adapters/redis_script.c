@@ -5,13 +5,17 @@
  * index of the wrong type stops a script before it did half its work. */
 #include "redis_script.h"
 
-/* Sets `held` to whether the tab ARGV[2] holds the session of KEYS[1]. */
-#define HELD_BY_TAB                                            \
-  "local v = redis.pcall('GET', KEYS[1]) "                     \
-  "local held = false "                                        \
-  "if type(v) == 'string' then "                               \
-  "  local ok, d = pcall(cjson.decode, v) "                    \
-  "  held = ok and type(d) == 'table' and d.tabId == ARGV[2] " \
+/* Sets `held` to whether the tab ARGV[2] holds the session of KEYS[1], and has not renewed
+ * it since ARGV[3]. */
+#define HELD_BY_TAB                                                                        \
+  "local v = redis.pcall('GET', KEYS[1]) "                                                 \
+  "local held = false "                                                                    \
+  "if type(v) == 'string' then "                                                           \
+  "  local ok, d = pcall(cjson.decode, v) "                                                \
+  "  held = ok and type(d) == 'table' and d.tabId == ARGV[2] "                             \
+  "  if held and ARGV[3] ~= '' and (tonumber(d.updatedAt) or 0) > tonumber(ARGV[3]) then " \
+  "    held = false "                                                                      \
+  "  end "                                                                                 \
   "end "
 
 const char REDIS_SCRIPT_LEAVE[] =
@@ -24,10 +28,23 @@ const char REDIS_SCRIPT_LEAVE[] =
 const char REDIS_SCRIPT_SHORTEN[] =
     HELD_BY_TAB "if not held then return 0 end "
                 "local ttl = redis.call('PTTL', KEYS[1]) "
-                "if ttl >= 0 and ttl <= tonumber(ARGV[3]) then return 0 end "
-                "redis.call('ZADD', KEYS[2], 'XX', 'LT', ARGV[4], ARGV[1]) "
-                "redis.call('PEXPIRE', KEYS[1], ARGV[3]) "
+                "if ttl >= 0 and ttl <= tonumber(ARGV[4]) then return 0 end "
+                "redis.call('ZADD', KEYS[2], 'XX', 'LT', ARGV[5], ARGV[1]) "
+                "redis.call('PEXPIRE', KEYS[1], ARGV[4]) "
                 "return 1";
+
+const char REDIS_SCRIPT_REPLAY[] =
+    "if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then return 0 end "
+    "redis.call('ZADD', KEYS[2], 'GT', ARGV[4], ARGV[1]) "
+    "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) "
+    "return 1";
+
+const char REDIS_SCRIPT_RESTORE[] = "local ticked = redis.pcall('GET', KEYS[2]) "
+                                    "if type(ticked) == 'string' and (tonumber(ticked) or 0) >= "
+                                    "tonumber(ARGV[2]) then return 0 end "
+                                    "redis.call('SET', KEYS[1], ARGV[1]) "
+                                    "redis.call('SET', KEYS[2], ARGV[2]) "
+                                    "return 1";
 
 const char REDIS_SCRIPT_TRIM[] =
     "local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2]) "

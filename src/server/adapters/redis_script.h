@@ -14,11 +14,20 @@ enum {
   REDIS_LEAVE_DROPPED = 3, /* the key was gone, the index still counted it */
 };
 
-/* KEYS presence, index; ARGV session, tab. Ends a session if the tab holds it. */
+/* `until` below: a session that was renewed after that time of Redis's clock is left alone;
+ * "" when it does not matter. */
+
+/* KEYS presence, index; ARGV session, tab, until. Ends a session if the tab holds it. */
 extern const char REDIS_SCRIPT_LEAVE[];
-/* KEYS presence, index; ARGV session, tab, grace in ms, deadline. Brings both ends of
- * a session forward if the tab holds it and it would live longer: 1, else 0. */
+/* KEYS presence, index; ARGV session, tab, until, grace in ms, deadline. Brings both ends
+ * of a session forward if the tab holds it and it would live longer: 1, else 0. */
 extern const char REDIS_SCRIPT_SHORTEN[];
+/* KEYS presence, index; ARGV session, value, left in ms, deadline. Writes a session again
+ * unless it is there and lives longer: 1, else 0. */
+extern const char REDIS_SCRIPT_REPLAY[];
+/* KEYS ema, tick; ARGV ema, time of its tick. Sets both unless a younger tick is there: 1,
+ * else 0. */
+extern const char REDIS_SCRIPT_RESTORE[];
 /* KEYS index; ARGV now, REDIS_TRIM_MAX. Takes ended sessions off; how many. */
 extern const char REDIS_SCRIPT_TRIM[];
 /* KEYS index, ema, customers; ARGV now, customer. Drops a customer that has no live

@@ -8,17 +8,15 @@
 #include <uv.h>
 
 #include "../utils/buffer.h"
-#include "changed_set.h"
+#include "memory.h"
 #include "presence_table.h"
 #include "redis.h"
 #include "redis_keys.h"
+#include "redis_known.h"
 #include "redis_newcomers.h"
 #include "redis_node.h"
 
-enum {
-  REDIS_CHANGED_TURN_MAX = 256, /* customers told as changed in one turn of the loop */
-  REDIS_VALUE_MAX_BYTES = 16 * 1024,
-};
+enum { REDIS_VALUE_MAX_BYTES = 16 * 1024 };
 
 typedef struct redis_store {
   au_store base; /* first: an au_store is cast to its redis_store */
@@ -32,16 +30,14 @@ typedef struct redis_store {
   redis_keys keys;
 
   redis_node *node;
-  presence_table *table;      /* sessions that this daemon has acknowledged */
+  au_store *own;              /* a memory store of what this daemon has acknowledged */
+  presence_table *table;      /* its sessions */
+  redis_known *known;         /* of customers, from Redis */
   redis_newcomers *newcomers; /* to the table */
-  changed_set *changed;       /* customers to tell of, from the loop */
   buffer value;               /* JSON or a number that is about to be sent */
 
   uint32_t operations; /* begun and not ended */
 
-  uv_timer_t expiry;
-  uv_idle_t tell;
-  int64_t expiry_at_ms; /* monotonic; -1: the timer is not running */
   bool stopping;
   unsigned open_parts;
   void (*stopped)(void *arg);
@@ -71,6 +67,12 @@ void redis_store_changed(redis_store *s, au_slice customer_id);
 /* Sees to it that sessions of the table expire in time; call when a deadline may be nearer
  * than all before. */
 void redis_store_expire(redis_store *s);
+
+/* Keeps what Redis has just said of a customer, for the time it is lost.
+ *
+ * ticked_ms  when the EMA was made, on Redis's clock. */
+void redis_store_learn(redis_store *s, au_slice customer_id, const au_sample *sample,
+                       int64_t ticked_ms);
 
 /* Embedded in an operation. */
 typedef struct redis_op {

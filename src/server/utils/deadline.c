@@ -31,6 +31,14 @@ deadline *deadline_after(const deadline_queue *queue, const deadline *d) {
   return d->next == &queue->head ? NULL : d->next;
 }
 
+deadline *deadline_last(const deadline_queue *queue) {
+  return deadline_before(queue, &queue->head);
+}
+
+deadline *deadline_before(const deadline_queue *queue, const deadline *d) {
+  return d->prev == &queue->head ? NULL : d->prev;
+}
+
 deadline *deadline_expire(deadline_queue *queue, int64_t now_ms) {
   deadline *first = deadline_first(queue);
   if (!first || first->at_ms > now_ms) return NULL;

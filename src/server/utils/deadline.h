@@ -40,6 +40,10 @@ deadline *deadline_first(const deadline_queue *queue);
 /* The one that expires next after `d`, which is in this queue; NULL behind the last. */
 deadline *deadline_after(const deadline_queue *queue, const deadline *d);
 
+/* The last in the queue, and the one before `d`, which is in this queue; NULL when none. */
+deadline *deadline_last(const deadline_queue *queue);
+deadline *deadline_before(const deadline_queue *queue, const deadline *d);
+
 /* When the first expires, or -1 when the queue is empty. */
 int64_t deadline_next_ms(const deadline_queue *queue);
 

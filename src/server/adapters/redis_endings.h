@@ -1,0 +1,45 @@
+/* Sessions that were ended or shortened here while Redis could not be told, one each,
+ * oldest first. Knows neither Redis nor the table. */
+#ifndef ADAPTERS_REDIS_ENDINGS_H
+#define ADAPTERS_REDIS_ENDINGS_H
+
+#include <active_users/store.h>
+
+#include "../utils/map.h"
+
+typedef struct redis_endings redis_endings;
+
+typedef enum redis_ending_kind { REDIS_ENDING_SHORTEN, REDIS_ENDING_LEAVE } redis_ending_kind;
+
+/* Room for the three ids of one; `who` points into `bytes`. */
+typedef struct redis_ending {
+  redis_ending_kind kind;
+  int64_t at_ms; /* when it ended, monotonic */
+  au_beat who;   /* customer, session and tab alone */
+  char bytes[3 * AU_ID_MAX];
+} redis_ending;
+
+/* max          sessions at most.
+ * lifetime_ms  after which Redis has ended the session by itself.
+ * Returns AU_OK or AU_ENOMEM. */
+AU_MUST_CHECK au_status redis_endings_create(map_seed seed, size_t max, int64_t lifetime_ms,
+                                             redis_endings **out);
+
+/* NULL is fine. */
+void redis_endings_free(redis_endings *e);
+
+/* Notes one; the ids are valid ones. A later one of the same session takes the place of
+ * the first, but a leave stays a leave. now_ms is monotonic. Returns AU_OK, AU_EBUSY (too
+ * many) or AU_ENOMEM. */
+AU_MUST_CHECK au_status redis_endings_add(redis_endings *e, redis_ending_kind kind,
+                                          const au_beat *beat, int64_t now_ms);
+
+/* The session lives again. */
+void redis_endings_remove(redis_endings *e, au_slice customer_id, au_slice session_id);
+
+/* Takes out the oldest that is not too old to matter; false when there is none. */
+bool redis_endings_take(redis_endings *e, int64_t now_ms, redis_ending *out);
+
+size_t redis_endings_count(const redis_endings *e);
+
+#endif

@@ -1,0 +1,29 @@
+/* Signs of life that Redis cannot be told now: kept in the daemon's own table, acknowledged,
+ * and owed to Redis (redis_replay). Knows no commands. */
+#ifndef ADAPTERS_REDIS_LOCAL_H
+#define ADAPTERS_REDIS_LOCAL_H
+
+#include <active_users/store.h>
+
+struct redis_node;
+
+/* As au_store.touch, leave and shorten. */
+AU_MUST_CHECK au_status redis_local_touch(struct redis_node *n, const au_beat *beat,
+                                          au_touch_kind kind, au_done_fn cb, void *arg);
+AU_MUST_CHECK au_status redis_local_leave(struct redis_node *n, const au_beat *beat, au_done_fn cb,
+                                          void *arg);
+AU_MUST_CHECK au_status redis_local_shorten(struct redis_node *n, const au_beat *beat,
+                                            au_done_fn cb, void *arg);
+
+/* The same for an operation that Redis failed after it had begun; at once. Each returns
+ * what the caller is to be told: AU_OK, AU_EFULL, AU_EBUSY or AU_ENOMEM. */
+AU_MUST_CHECK au_status redis_local_touched(struct redis_node *n, const au_beat *beat);
+AU_MUST_CHECK au_status redis_local_left(struct redis_node *n, const au_beat *beat);
+AU_MUST_CHECK au_status redis_local_shortened(struct redis_node *n, const au_beat *beat);
+
+/* Whether a status is the word of a Redis that is lost or refuses. */
+static inline bool redis_local_takes(au_status status) {
+  return status == AU_ESTORE || status == AU_ETIMEDOUT;
+}
+
+#endif

@@ -1,0 +1,405 @@
+/* Debts, and a walk over the table that pays them. Must not know who made them. */
+#include "redis_replay.h"
+
+#include "../utils/log.h"
+#include "../wire.h"
+#include "redis_script.h"
+#include "redis_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Sessions first, endings after them: a session that ended while it was on its way ends
+ * there too. Then, when others have replayed as well, customers are told as changed, for
+ * what was said of them meanwhile was out of date. */
+typedef enum phase { IDLE, SESSIONS, ENDINGS, SETTLE, TELL } phase;
+
+struct redis_replay {
+  redis_node *node;
+  redis_endings *endings;
+  int64_t owed_since_ms; /* sessions touched since then, monotonic; INT64_MAX: none */
+
+  phase phase;
+  int64_t sent_since_ms; /* what `owed_since_ms` was when this replay began */
+  int64_t settled_at_ms, began_ms;
+  presence_walk walk;
+  uint32_t pending; /* answers that are missing */
+  bool failed;      /* of this batch */
+  uint64_t sessions;
+  uint8_t last_len; /* the customer that was met last */
+  char last[AU_ID_MAX];
+
+  uv_timer_t turn;
+  bool stopping;
+  void (*stopped)(void *arg);
+  void *stopped_arg;
+};
+
+static void step(redis_replay *r);
+
+static int64_t now_ms(const redis_replay *r) {
+  return redis_store_mono_ms(r->node->store);
+}
+
+static presence_table *table_of(const redis_replay *r) {
+  return r->node->store->table;
+}
+
+/* ---- what is owed --------------------------------------------------------- */
+
+void redis_replay_owe(redis_replay *r) {
+  if (r->owed_since_ms == INT64_MAX) r->owed_since_ms = now_ms(r);
+}
+
+au_status redis_replay_owe_ending(redis_replay *r, redis_ending_kind kind, const au_beat *beat) {
+  return redis_endings_add(r->endings, kind, beat, now_ms(r));
+}
+
+void redis_replay_revive(redis_replay *r, au_slice customer_id, au_slice session_id) {
+  redis_endings_remove(r->endings, customer_id, session_id);
+}
+
+void redis_replay_owe_all(redis_replay *r, bool settle) {
+  redis_replay_interrupt(r);
+  r->owed_since_ms = INT64_MIN;
+  if (settle) r->settled_at_ms = now_ms(r) + REDIS_REPLAY_SETTLE_MS;
+}
+
+static bool is_owing(const redis_replay *r) {
+  return r->owed_since_ms != INT64_MAX || redis_endings_count(r->endings) > 0;
+}
+
+bool redis_replay_is_done(const redis_replay *r) {
+  return (r->phase == IDLE || r->phase == TELL) && !is_owing(r);
+}
+
+/* ---- going through the table ---------------------------------------------- */
+
+static void begin_walk(redis_replay *r, phase next, int64_t since_ms) {
+  r->phase = next;
+  r->last_len = 0;
+  presence_table_walk(table_of(r), &r->walk, since_ms);
+}
+
+/* Whether this customer was not the last one too, which it is for most sessions of large
+ * customers: a hint that saves commands. */
+static bool is_another(redis_replay *r, au_slice customer_id) {
+  if (slice_eq(customer_id, (au_slice){r->last, r->last_len})) return false;
+  r->last_len = (uint8_t)customer_id.len;
+  memcpy(r->last, customer_id.ptr, customer_id.len);
+  return true;
+}
+
+/* The next session of this node; false at the end, or when a turn has seen enough (*more). */
+static bool next_session(redis_replay *r, uint32_t *looked, presence_walked *out, bool *more) {
+  *more = false;
+  while (presence_table_walk_next(table_of(r), &r->walk, now_ms(r), out)) {
+    if (redis_store_node(r->node->store, out->beat.customer_id) == r->node) return true;
+    *more = ++*looked >= REDIS_REPLAY_LOOK_MAX;
+    if (*more) return false;
+  }
+  return false;
+}
+
+/* ---- answers -------------------------------------------------------------- */
+
+static void finish(redis_replay *r) {
+  presence_table_walk_end(table_of(r), &r->walk);
+  r->phase = IDLE;
+}
+
+void redis_replay_interrupt(redis_replay *r) {
+  if (r->phase == SESSIONS || r->phase == ENDINGS) {
+    if (r->sent_since_ms < r->owed_since_ms) r->owed_since_ms = r->sent_since_ms;
+  }
+  if (r->phase != IDLE) finish(r);
+  uv_timer_stop(&r->turn);
+}
+
+/* After an interruption the next replay waited for this. A failure is tried again with the
+ * node's next look at its Redis. */
+static void answered(redis_replay *r) {
+  if (--r->pending > 0 || r->stopping) return;
+  if (r->phase == IDLE)
+    redis_replay_begin(r);
+  else if (r->failed)
+    redis_replay_interrupt(r);
+  else
+    step(r);
+}
+
+/* A fault of one key ends with that key; any other stops the replay. */
+static bool is_written(redis_replay *r, au_status status, const redisReply *reply) {
+  status = redis_node_check(r->node, status, reply, REDIS_WANT_INTEGER);
+  bool written = status == AU_OK || redis_node_serves(r->node);
+  if (!written) r->failed = true;
+  return written;
+}
+
+static void on_written(au_status status, const redisReply *reply, void *arg) {
+  redis_replay *r = arg;
+  (void)is_written(r, status, reply);
+  answered(r);
+}
+
+/* An ending on its way. */
+typedef struct sent_ending {
+  redis_replay *replay;
+  redis_ending ending;
+} sent_ending;
+
+/* It is owed again, unless its session lives again. */
+static void owe_again(redis_replay *r, const redis_ending *e) {
+  int64_t ago_ms =
+      presence_table_renewed_ago_ms(table_of(r), e->who.customer_id, e->who.session_id, now_ms(r));
+  bool revived = ago_ms >= 0 && (e->kind == REDIS_ENDING_LEAVE || now_ms(r) - ago_ms > e->at_ms);
+  if (revived) return;
+  if (redis_endings_add(r->endings, e->kind, &e->who, e->at_ms) != AU_OK)
+    log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
+}
+
+static void on_ended(au_status status, const redisReply *reply, void *arg) {
+  sent_ending *sent = arg;
+  redis_replay *r = sent->replay;
+  if (!is_written(r, status, reply)) owe_again(r, &sent->ending);
+  free(sent);
+  answered(r);
+}
+
+static void issue(redis_replay *r, const au_slice *args, size_t n, redis_reply_fn cb, void *arg) {
+  if (redis_node_command(r->node, args, n, cb, arg) == AU_OK)
+    r->pending++;
+  else
+    r->failed = true;
+}
+
+/* ---- what is sent --------------------------------------------------------- */
+
+static void send_list(redis_replay *r, au_slice customer_id) {
+  redis_key list;
+  const au_slice args[] = {slice_of("ZADD"), redis_store_list(r->node->store, &list, customer_id),
+                           slice_of("NX"), slice_of("0"), customer_id};
+  issue(r, args, 5, on_written, r);
+}
+
+static void send_session(redis_replay *r, const presence_walked *w) {
+  redis_store *s = r->node->store;
+  const au_beat *beat = &w->beat;
+  int64_t ahead_ms = r->node->clock_ahead_ms;
+  buffer_clear(&s->value);
+  wire_print_presence(&s->value, beat, w->renewed_ms + ahead_ms);
+  if (s->value.failed) {
+    r->failed = true;
+    return;
+  }
+  redis_key key, index;
+  redis_number left, deadline;
+  const au_slice args[] = {slice_of("EVAL"),
+                           slice_of(REDIS_SCRIPT_REPLAY),
+                           slice_of("2"),
+                           redis_key_presence(&s->keys, &key, beat->customer_id, beat->session_id),
+                           redis_key_index(&s->keys, &index, beat->customer_id),
+                           beat->session_id,
+                           buffer_slice(&s->value),
+                           redis_number_text(&left, w->deadline_ms - now_ms(r)),
+                           redis_number_text(&deadline, w->deadline_ms + ahead_ms)};
+  issue(r, args, 9, on_written, r);
+  r->sessions++;
+}
+
+/* The average that was known last, with its time: the newest of those that daemons know
+ * wins. */
+static void send_average(redis_replay *r, au_slice customer_id) {
+  redis_store *s = r->node->store;
+  redis_fact fact;
+  if (!redis_known_get(s->known, customer_id, &fact) || !fact.has_ema) return;
+  buffer_clear(&s->value);
+  wire_print_number(&s->value, fact.ema);
+  if (s->value.failed) {
+    r->failed = true;
+    return;
+  }
+  redis_key ema, tick;
+  redis_number ticked;
+  const au_slice args[] = {slice_of("EVAL"),
+                           slice_of(REDIS_SCRIPT_RESTORE),
+                           slice_of("2"),
+                           redis_key_ema(&s->keys, &ema, customer_id),
+                           redis_key_tick(&s->keys, &tick, customer_id),
+                           buffer_slice(&s->value),
+                           redis_number_text(&ticked, fact.ticked_ms)};
+  issue(r, args, 7, on_written, r);
+}
+
+/* What is left of a grace that began when the socket vanished. */
+static void send_ending(redis_replay *r, sent_ending *sent) {
+  redis_store *s = r->node->store;
+  const redis_ending *e = &sent->ending;
+  int64_t ahead_ms = r->node->clock_ahead_ms;
+  int64_t end_ms = e->at_ms + s->config->disconnect_grace_ms, left_ms = end_ms - now_ms(r);
+  bool leave = e->kind == REDIS_ENDING_LEAVE;
+  redis_key key, index;
+  redis_number until, left, deadline;
+  const au_slice args[] = {
+      slice_of("EVAL"),
+      slice_of(leave ? REDIS_SCRIPT_LEAVE : REDIS_SCRIPT_SHORTEN),
+      slice_of("2"),
+      redis_key_presence(&s->keys, &key, e->who.customer_id, e->who.session_id),
+      redis_key_index(&s->keys, &index, e->who.customer_id),
+      e->who.session_id,
+      e->who.tab_id,
+      redis_number_text(&until, e->at_ms + ahead_ms + REDIS_CLOCK_SLACK_MS),
+      redis_number_text(&left, left_ms > 1 ? left_ms : 1),
+      redis_number_text(&deadline, end_ms + ahead_ms)};
+  issue(r, args, leave ? 8 : 10, on_ended, sent);
+}
+
+/* ---- the steps ------------------------------------------------------------ */
+
+static void on_turn(uv_timer_t *timer) {
+  step(timer->data);
+}
+
+static void step_in(redis_replay *r, int64_t in_ms) {
+  uv_timer_start(&r->turn, on_turn, (uint64_t)(in_ms > 0 ? in_ms : 0), 0);
+}
+
+/* Sends a batch; false at the end of the sessions. */
+static bool step_sessions(redis_replay *r) {
+  uint32_t looked = 0;
+  presence_walked w;
+  bool more = true;
+  for (int i = 0; i < REDIS_REPLAY_BATCH && !r->failed; i++) {
+    if (!next_session(r, &looked, &w, &more)) break;
+    more = true;
+    send_session(r, &w);
+    if (!is_another(r, w.beat.customer_id)) continue;
+    send_list(r, w.beat.customer_id);
+    if (r->sent_since_ms == INT64_MIN) send_average(r, w.beat.customer_id);
+  }
+  return more;
+}
+
+/* Sends a batch; false when there is none left. */
+static bool step_endings(redis_replay *r) {
+  int i = 0;
+  for (; i < REDIS_REPLAY_BATCH && redis_endings_count(r->endings) > 0; i++) {
+    sent_ending *sent = calloc(1, sizeof *sent);
+    if (!sent) {
+      r->failed = true;
+      break;
+    }
+    sent->replay = r;
+    if (redis_endings_take(r->endings, now_ms(r), &sent->ending)) {
+      send_ending(r, sent);
+      if (!r->failed) continue;
+      owe_again(r, &sent->ending);
+    }
+    free(sent);
+    break;
+  }
+  return i > 0;
+}
+
+/* Tells of the customers of a batch; false at the end. */
+static bool step_tell(redis_replay *r) {
+  uint32_t looked = 0;
+  presence_walked w;
+  bool more = true;
+  for (int i = 0; i < REDIS_REPLAY_BATCH; i++) {
+    if (!next_session(r, &looked, &w, &more)) break;
+    more = true;
+    if (is_another(r, w.beat.customer_id)) redis_store_changed(r->node->store, w.beat.customer_id);
+  }
+  return more;
+}
+
+static void all_sent(redis_replay *r) {
+  presence_table_walk_end(table_of(r), &r->walk);
+  r->phase = SETTLE;
+  if (r->sessions > 0)
+    log_info("redis", "replayed what it had lost", LOG_INT("sessions", (int64_t)r->sessions),
+             LOG_INT("ms", now_ms(r) - r->began_ms));
+  step_in(r, r->settled_at_ms - now_ms(r));
+}
+
+/* One answer is held back by this function, so that a batch which sends nothing goes on by
+ * the same way. */
+static void step(redis_replay *r) {
+  r->pending = 1;
+  r->failed = false;
+  switch (r->phase) {
+  case SESSIONS:
+    if (!step_sessions(r)) r->phase = ENDINGS;
+    break;
+  case ENDINGS:
+    if (!step_endings(r)) all_sent(r);
+    break;
+  case SETTLE: begin_walk(r, TELL, INT64_MIN); break;
+  case TELL:
+    if (!step_tell(r)) finish(r);
+    break;
+  case IDLE: break;
+  }
+  bool sent_nothing = r->pending == 1;
+  if (sent_nothing && !r->failed) { /* others get their turn */
+    r->pending = 0;
+    if (r->phase != IDLE && r->phase != SETTLE) step_in(r, 0);
+    return;
+  }
+  answered(r);
+}
+
+void redis_replay_begin(redis_replay *r) {
+  bool idle = r->phase == IDLE || r->phase == TELL;
+  if (r->stopping || !idle || r->pending > 0 || !is_owing(r)) return;
+  if (r->phase == TELL) finish(r);
+  r->sent_since_ms = r->owed_since_ms;
+  r->owed_since_ms = INT64_MAX;
+  r->began_ms = now_ms(r);
+  r->sessions = 0;
+  begin_walk(r, SESSIONS, r->sent_since_ms);
+  step_in(r, 0);
+}
+
+/* ---- life ----------------------------------------------------------------- */
+
+au_status redis_replay_create(redis_node *node, redis_replay **out) {
+  redis_replay *r = calloc(1, sizeof *r);
+  if (!r) return AU_ENOMEM;
+  redis_store *s = node->store;
+  r->node = node;
+  r->owed_since_ms = INT64_MAX;
+  au_status status = redis_endings_create(s->seed, s->config->max_sessions,
+                                          (int64_t)s->config->presence_ttl_s * 1000, &r->endings);
+  if (status != AU_OK) {
+    free(r);
+    return status;
+  }
+  *out = r;
+  return AU_OK;
+}
+
+void redis_replay_start(redis_replay *r) {
+  uv_timer_init(r->node->store->loop, &r->turn);
+  r->turn.data = r;
+}
+
+static void on_turn_closed(uv_handle_t *handle) {
+  redis_replay *r = handle->data;
+  r->stopped(r->stopped_arg);
+}
+
+void redis_replay_stop(redis_replay *r, void (*stopped)(void *arg), void *arg) {
+  redis_replay_interrupt(r);
+  r->stopping = true;
+  r->stopped = stopped;
+  r->stopped_arg = arg;
+  uv_close((uv_handle_t *)&r->turn, on_turn_closed);
+}
+
+void redis_replay_free(redis_replay *r) {
+  if (!r) return;
+  redis_endings_free(r->endings);
+  free(r);
+}
