@@ -14,8 +14,8 @@ OBJ     := $(OUT)/obj
 
 # ---- packages ---------------------------------------------------------------
 # One line each in docs/dependencies.md says why.
-DEB_BUILD := build-essential pkg-config libuv1-dev libhiredis-dev libwebsockets-dev \
-             libwebsockets-evlib-uv libcjson-dev
+DEB_BUILD := build-essential pkg-config libuv1-dev libhiredis-dev libssl-dev \
+             libwebsockets-dev libwebsockets-evlib-uv libcjson-dev
 DEB_TEST  := libcmocka-dev redis-server curl iproute2 chromium locales
 DEB_LINT  := clang-format clang-tidy
 # llhttp is a library in Debian 13 and C source in Debian 12.
@@ -58,7 +58,7 @@ ASSETS := $(if $(SDK),build/client/assets.c,build/no-client/assets.c)
 # Named after its source: a tree that gets its Node later needs the other one.
 ASSETS_OBJ := $(ASSETS:build/%.c=$(OBJ)/%.o)
 
-PKGS := libuv hiredis libwebsockets libcjson
+PKGS := libuv hiredis libssl libcrypto libwebsockets libcjson
 ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
   PKGS += libllhttp
 else

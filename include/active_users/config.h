@@ -20,6 +20,7 @@ typedef struct au_config {
   uint32_t ws_port;               /* WebSocket; 0: any free port; 3003 */
   bool enable_websocket;          /* false: no WebSocket listener, upgrades get 404; true */
   const char *redis_url;          /* "": the memory store; "" */
+  const char *redis_ca;           /* PEM file of authorities for rediss://; "": the system's; "" */
   uint32_t presence_ttl_s;        /* 1 to 86400; 180 */
   double ema_alpha;               /* weight of the newest count, (0, 1]; 0.2 */
   uint32_t ema_interval_ms;       /* 50 to 3600000; 30000 */

@@ -11,6 +11,7 @@ void au_config_init(au_config *config) {
       .ws_port = 3003,
       .enable_websocket = true,
       .redis_url = "",
+      .redis_ca = "",
       .presence_ttl_s = 180,
       .ema_alpha = 0.2,
       .ema_interval_ms = 30 * 1000,

@@ -40,6 +40,8 @@ enum { OPTION_TEXT_MAX = 8000 }; /* bytes of the longest value; fits a line of t
     IS_WHOLE(0, 10e6), 0, "N", "above it accepting pauses; 0: 90 % of the descriptor limit")       \
   X("Presence", "redis-url", "AU_REDIS_URL", config.redis_url, IS_TEXT(0, 2048), OPTION_SECRET,    \
     "URL", "redis://[[user]:password@]host[:port][/db]; empty: kept in memory")                    \
+  X("Presence", "redis-ca", "AU_REDIS_CA", config.redis_ca, IS_TEXT(0, 4095), 0, "FILE",           \
+    "PEM file of the authorities that rediss:// trusts; empty: the system's")                      \
   X("Presence", "presence-ttl", "AU_PRESENCE_TTL", config.presence_ttl_s, IS_WHOLE(1, 86400), 0,   \
     "S", "seconds that a session lives without a sign of life")                                    \
   X("Presence", "disconnect-grace", "AU_DISCONNECT_GRACE_MS", config.disconnect_grace_ms,          \

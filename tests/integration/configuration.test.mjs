@@ -182,6 +182,7 @@ suite('configuration', async (test, shared) => {
     ['ws-port', 'AU_WS_PORT', '3003'],
     ['enable-websocket', 'AU_ENABLE_WEBSOCKET', 'true'],
     ['redis-url', 'AU_REDIS_URL', '""'],
+    ['redis-ca', 'AU_REDIS_CA', '""'],
     ['presence-ttl', 'AU_PRESENCE_TTL', '180'],
     ['ema-alpha', 'AU_EMA_ALPHA', '0.2'],
     ['ema-interval', 'AU_EMA_INTERVAL_MS', '30000'],
@@ -241,6 +242,7 @@ suite('configuration', async (test, shared) => {
     const texts = {
       host: '127.0.0.1',
       'redis-url': 'redis://localhost',
+      'redis-ca': '/ca.pem',
       'allowed-origins': 'https://a.example',
       'trusted-proxies': '10.0.0.0/8',
       'enable-websocket': 'false',

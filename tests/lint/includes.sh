@@ -17,6 +17,7 @@ library 'cjson/' 'wire\.c'
 library 'llhttp\.h' 'transports/http_private\.h'
 library 'libwebsockets\.h' 'transports/ws_private\.h'
 library 'hiredis' 'adapters/redis_[a-z]+\.[ch]'
+library 'openssl/' 'adapters/redis_tls\.c'
 library 'uv[./]' 'main\.c|server\.c|adapters/.*|transports/.*|services/ticker\.h'
 
 # Our own: folder -> what its files may include, as a path below src/server.

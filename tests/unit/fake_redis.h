@@ -199,7 +199,8 @@ static inline int setup(void **state) {
   strcpy(f->fake.dir, "/tmp/au-link-XXXXXX");
   assert_non_null(mkdtemp(f->fake.dir));
   snprintf(f->fake.path, sizeof f->fake.path, "%s/s", f->fake.dir);
-  strcpy(f->url.unix_path, f->fake.path);
+  strcpy(f->url.hosts[0].host, f->fake.path);
+  f->url.host_count = 1;
   fake_listen(&f->fake);
   *state = f;
   return 0;

@@ -266,14 +266,14 @@ static void it_goes_on_trying(void **state) {
 
 static void a_name_that_is_unknown(void **state) {
   fixture *f = *state;
-  f->url = (redis_url){.host = "no.such.host.invalid", .port = 1};
+  f->url = (redis_url){.hosts = {{"no.such.host.invalid", 1}}, .host_count = 1};
   fixture_start(f, false, SHORT_MS, REDIS_IN_FLIGHT_MAX);
   RUN_UNTIL(f, strstr(redis_link_reason(f->link), "cannot be reached"));
 }
 
 static void stopped_while_looking_up(void **state) {
   fixture *f = *state;
-  f->url = (redis_url){.host = "no.such.host.invalid", .port = 1};
+  f->url = (redis_url){.hosts = {{"no.such.host.invalid", 1}}, .host_count = 1};
   fixture_start(f, false, SHORT_MS, REDIS_IN_FLIGHT_MAX);
   uv_run(&f->loop, UV_RUN_NOWAIT);
 }

@@ -103,7 +103,7 @@ static void before_redis_is_there(void **state) {
 
 static void urls_that_are_none(void **state) {
   bench *b = *state;
-  b->config.redis_url = "rediss://h";
+  b->config.redis_url = "redis:/h";
   assert_int_equal(bench_open(b, &b->store), AU_EINVAL);
   b->config.redis_url = "redis://";
   assert_int_equal(bench_open(b, &b->store), AU_EINVAL);

@@ -193,6 +193,12 @@ au_status redis_store_create(uv_loop_t *loop, const au_config *config, const au_
   s->events = events;
   buffer_init(&s->value, REDIS_VALUE_MAX_BYTES);
   au_status status = redis_url_parse(config->redis_url, &s->url, reason);
+  s->url.ca_file = config->redis_ca;
+  if (status == AU_OK) status = redis_link_check(&s->url, reason);
+  if (status == AU_OK && s->url.kind == REDIS_CLUSTER) {
+    *reason = "redis+cluster:// is not supported by this build yet";
+    status = AU_EINVAL;
+  }
   if (status == AU_OK) status = create_parts(s);
   if (status != AU_OK) {
     redis_free(&s->base);

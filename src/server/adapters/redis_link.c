@@ -8,13 +8,16 @@
 #include "../utils/log.h"
 #include "redis_keys.h"
 #include "redis_reply.h"
+#include "redis_sentinel.h"
 #include "redis_socket.h"
+#include "redis_tls.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef enum link_state {
   LINK_DOWN,     /* not started, or waiting to try again */
+  LINK_ASKING,   /* the sentinels */
   LINK_OPENING,  /* the socket is being connected */
   LINK_GREETING, /* AUTH, SELECT and PING are in flight */
   LINK_READY,
@@ -32,7 +35,10 @@ typedef struct command {
 struct redis_link {
   redis_link_config config;
   link_state state;
-  redis_socket *socket; /* NULL when DOWN or STOPPED */
+  redis_sentinel *sentinel; /* NULL: it is known where to connect to */
+  redis_tls *tls;           /* NULL: plain */
+  redis_endpoint to;        /* with sentinels: the master that was named last */
+  redis_socket *socket;     /* NULL when DOWN, ASKING or STOPPED */
   deadline_queue commands;
   uint32_t in_flight;
   buffer text; /* of the command that is being issued */
@@ -45,7 +51,7 @@ struct redis_link {
   const char *reason; /* why it is not ready */
   const char *told;   /* the reason that was logged last */
 
-  unsigned open_handles; /* timers, and sockets not yet freed */
+  unsigned open_handles; /* timers, the sentinels' and sockets not yet freed */
   void (*stopped)(void *arg);
   void *stopped_arg;
 };
@@ -56,12 +62,6 @@ static void connect_now(redis_link *l);
 
 static int64_t now_ms(const redis_link *l) {
   return (int64_t)uv_now(l->config.loop);
-}
-
-/* For the log: a host without its port, or a socket; never the login. */
-static const char *address(const redis_link *l) {
-  const redis_url *url = l->config.url;
-  return url->unix_path[0] != '\0' ? url->unix_path : url->host;
 }
 
 /* splitmix64: spreads the daemons that lost the same Redis, nothing more. */
@@ -155,12 +155,14 @@ static uint64_t backoff_ms(redis_link *l) {
 /* The end of a connection, made or not. `reason` is static, `detail` for the log only. */
 static void lose(redis_link *l, au_status status, const char *reason, const char *detail) {
   bool was_ready = l->state == LINK_READY;
+  if (l->sentinel && (l->state == LINK_OPENING || l->state == LINK_GREETING))
+    redis_sentinel_doubt(l->sentinel);
   if (l->socket) redis_socket_close(l->socket);
   l->socket = NULL;
   l->state = LINK_DOWN;
   l->reason = reason;
   if (l->told != reason)
-    log_warn("redis", "no link", LOG_STR("link", l->config.name), LOG_STR("to", address(l)),
+    log_warn("redis", "no link", LOG_STR("link", l->config.name), LOG_STR("to", l->to.host),
              LOG_STR("reason", reason), LOG_STR("detail", detail));
   l->told = reason;
   uv_timer_stop(&l->patience);
@@ -213,6 +215,16 @@ static void on_select(au_status status, const redisReply *reply, void *arg) {
     refuse(arg, reply, "SELECT");
 }
 
+/* A sentinel may not know yet that a master was demoted. */
+static void on_role(au_status status, const redisReply *reply, void *arg) {
+  if (status != AU_OK) return;
+  if (redis_reply_is_error(reply))
+    refuse(arg, reply, "ROLE");
+  else if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
+           !slice_eq(redis_reply_text(reply->element[0]), slice_of("master")))
+    lose(arg, AU_ESTORE, "the server that Sentinel named is not a master", "ROLE");
+}
+
 /* A name is a courtesy: a Redis that does not permit it serves as well. */
 static void on_named(au_status status, const redisReply *reply, void *arg) {
   (void)status;
@@ -232,7 +244,7 @@ static void on_greeted(au_status status, const redisReply *reply, void *arg) {
   l->ready_at_ms = now_ms(l);
   l->reason = "";
   l->told = NULL;
-  log_info("redis", "link ready", LOG_STR("link", l->config.name), LOG_STR("to", address(l)));
+  log_info("redis", "link ready", LOG_STR("link", l->config.name), LOG_STR("to", l->to.host));
   l->config.ready(l->config.arg);
 }
 
@@ -249,6 +261,10 @@ static au_status greet(redis_link *l) {
     redis_number room;
     const au_slice args[] = {slice_of("SELECT"), redis_number_text(&room, url->db)};
     status = issue(l, args, 2, on_select, l);
+  }
+  if (status == AU_OK && l->sentinel) {
+    const au_slice args[] = {slice_of("ROLE")};
+    status = issue(l, args, 1, on_role, l);
   }
   if (status == AU_OK) {
     const au_slice args[] = {slice_of("CLIENT"), slice_of("SETNAME"), slice_of(l->config.name)};
@@ -279,21 +295,29 @@ static bool take_message(redis_link *l, const redisReply *reply) {
   return true;
 }
 
+/* The master that the sentinels named was demoted: they know the next. The answer may have
+ * stopped or lost the link already. */
+static void look_for_master(redis_link *l, const redisReply *reply) {
+  if (l->state == LINK_READY && l->sentinel && redis_reply_is_error_code(reply, "READONLY"))
+    refuse(l, reply, "a write");
+}
+
 static void on_replied(void *arg, const redisReply *reply) {
   redis_link *l = arg;
   if (take_message(l, reply)) return;
   command *c = take_first(l);
-  if (c)
+  if (c) {
     answer(c, AU_OK, reply);
-  else if (redis_reply_is_error(reply)) /* "max number of clients reached" comes unasked */
+    look_for_master(l, reply);
+  } else if (redis_reply_is_error(reply)) { /* "max number of clients reached" comes unasked */
     refuse(l, reply, "unasked");
-  else
+  } else {
     lose(l, AU_ESTORE, "redis answers what was not asked", "protocol");
+  }
 }
 
-static void on_closed(void *arg, const char *why) {
-  redis_link *l = arg;
-  lose(l, AU_ESTORE, l->state == LINK_OPENING ? unreachable : "the link to redis was lost", why);
+static void on_closed(void *arg, const char *reason, const char *why) {
+  lose(arg, AU_ESTORE, reason, why);
 }
 
 /* The last of the handles ends a stop. The commands that were in flight end here rather
@@ -304,7 +328,8 @@ static void handle_gone(redis_link *l) {
   l->stopped(l->stopped_arg);
 }
 
-static void on_freed(void *arg) {
+/* A socket was freed, or the sentinels' part has stopped. */
+static void on_part_gone(void *arg) {
   handle_gone(arg);
 }
 
@@ -312,10 +337,16 @@ static void on_handle_closed(uv_handle_t *handle) {
   handle_gone(handle->data);
 }
 
-static void connect_now(redis_link *l) {
-  const redis_socket_events events = {on_opened, on_replied, on_closed, on_freed, l};
+static void open_socket(redis_link *l) {
+  const redis_socket_config config = {
+      .loop = l->config.loop,
+      .to = &l->to,
+      .tls = l->tls,
+      .attempt = l->failures,
+      .events = {on_opened, on_replied, on_closed, on_part_gone, l},
+  };
   l->state = LINK_OPENING;
-  if (redis_socket_open(l->config.loop, l->config.url, l->failures, &events, &l->socket) != AU_OK) {
+  if (redis_socket_open(&config, &l->socket) != AU_OK) {
     lose(l, AU_ESTORE, "out of memory", "socket");
     return;
   }
@@ -323,16 +354,69 @@ static void connect_now(redis_link *l) {
   uv_timer_start(&l->retry, on_connect_timeout, REDIS_CONNECT_TIMEOUT_MS, 0);
 }
 
+static void on_master(void *arg, const redis_endpoint *master) {
+  redis_link *l = arg;
+  l->to = *master;
+  open_socket(l);
+}
+
+static void on_no_master(void *arg, const char *reason) {
+  lose(arg, AU_ESTORE, reason, "asked all sentinels");
+}
+
+static void connect_now(redis_link *l) {
+  if (!l->sentinel) {
+    open_socket(l);
+    return;
+  }
+  l->state = LINK_ASKING;
+  redis_sentinel_ask(l->sentinel);
+}
+
 /* ---- life ----------------------------------------------------------------- */
 
+au_status redis_link_check(const redis_url *url, const char **reason) {
+  bool has_ca = url->ca_file && url->ca_file[0] != '\0';
+  if (has_ca && !url->tls) {
+    *reason = "redis-ca is for TLS: write rediss://";
+    return AU_EINVAL;
+  }
+  if (!url->tls) return AU_OK;
+  redis_tls *tls;
+  au_status status = redis_tls_create(url->ca_file, &tls);
+  if (status == AU_OK)
+    redis_tls_free(tls);
+  else if (status == AU_EINVAL)
+    *reason = "the file of redis-ca cannot be read or holds no certificate";
+  return status;
+}
+
 au_status redis_link_create(const redis_link_config *config, redis_link **out) {
+  const redis_url *url = config->url;
   redis_link *l = calloc(1, sizeof *l);
   if (!l) return AU_ENOMEM;
   l->config = *config;
+  l->to = config->to ? *config->to : url->hosts[0];
   l->random = config->seed;
   l->reason = "not connected yet";
   deadline_queue_init(&l->commands, config->command_timeout_ms);
   buffer_init(&l->text, (size_t)2 * REDIS_COMMAND_MAX_BYTES);
+  const redis_sentinel_config sentinel = {
+      .loop = config->loop,
+      .url = url,
+      .name = config->name,
+      .found = on_master,
+      .failed = on_no_master,
+      .arg = l,
+  };
+  au_status status = AU_OK;
+  if (url->kind == REDIS_SENTINEL && !config->to)
+    status = redis_sentinel_create(&sentinel, &l->sentinel);
+  if (status == AU_OK && url->tls) status = redis_tls_create(url->ca_file, &l->tls);
+  if (status != AU_OK) {
+    redis_link_free(l);
+    return status;
+  }
   *out = l;
   return AU_OK;
 }
@@ -343,6 +427,10 @@ void redis_link_start(redis_link *l) {
   uv_timer_init(l->config.loop, &l->patience);
   l->retry.data = l->patience.data = l;
   l->open_handles = 2;
+  if (l->sentinel) {
+    redis_sentinel_start(l->sentinel);
+    l->open_handles++;
+  }
   uv_timer_start(&l->retry, on_retry, 0, 0);
 }
 
@@ -365,12 +453,15 @@ void redis_link_stop(redis_link *l, void (*stopped)(void *arg), void *arg) {
   l->stopped_arg = arg;
   if (l->socket) redis_socket_close(l->socket);
   l->socket = NULL;
+  if (l->sentinel) redis_sentinel_stop(l->sentinel, on_part_gone, l);
   uv_close((uv_handle_t *)&l->retry, on_handle_closed);
   uv_close((uv_handle_t *)&l->patience, on_handle_closed);
 }
 
 void redis_link_free(redis_link *l) {
   if (!l) return;
+  redis_sentinel_free(l->sentinel);
+  redis_tls_free(l->tls);
   buffer_free(&l->text);
   free(l);
 }

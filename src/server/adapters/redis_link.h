@@ -1,6 +1,9 @@
 /* A lasting link to Redis: one connection at a time, made again when it is lost, and a
  * queue of commands that wait for their answers. Knows no keys and no operations.
  *
+ * Where a URL names sentinels, they are asked before each connection, and only a master is
+ * taken. A READONLY there drops the link once it is answered: the master is another one.
+ *
  * The rule of a command: its callback runs exactly once, from the loop, never inside the
  * call that issued it: with the reply, or without one when the link is lost or stopped.
  * Whoever waits longer than `command_timeout_ms` drops the link, so nobody waits longer
@@ -16,9 +19,9 @@
 
 enum {
   REDIS_COMMAND_TIMEOUT_MS = 2000, /* from the command to its answer */
-  REDIS_CONNECT_TIMEOUT_MS = 3000, /* from the look-up of the name to the connection */
+  REDIS_CONNECT_TIMEOUT_MS = 3000, /* from the look-up of the name to the end of TLS's handshake */
   REDIS_BACKOFF_MIN_MS = 100,      /* doubled with each failure, with jitter */
-  REDIS_BACKOFF_MAX_MS = 5000,
+  REDIS_BACKOFF_MAX_MS = 1000,
   REDIS_LASTING_MS = 1000,     /* a link that was ready this long begins again at the minimum */
   REDIS_IN_FLIGHT_MAX = 20000, /* commands that wait for their answers */
   REDIS_COMMAND_MAX_BYTES = 64 * 1024, /* of one command */
@@ -34,7 +37,8 @@ typedef void (*redis_reply_fn)(au_status status, const redisReply *reply, void *
 
 typedef struct redis_link_config {
   uv_loop_t *loop;
-  const redis_url *url;       /* borrowed for the link's life */
+  const redis_url *url;       /* borrowed for the link's life: login, TLS, and where to */
+  const redis_endpoint *to;   /* NULL: where the URL says; else there. Borrowed likewise */
   const char *name;           /* static; CLIENT SETNAME and the log */
   uint64_t seed;              /* of the jitter */
   int64_t command_timeout_ms; /* REDIS_COMMAND_TIMEOUT_MS */
@@ -50,7 +54,11 @@ typedef struct redis_link_config {
   void *arg;
 } redis_link_config;
 
-/* Returns AU_OK or AU_ENOMEM. */
+/* Whether links to a URL can be made at all. Returns AU_OK, AU_ENOMEM, or AU_EINVAL with
+ * *reason, a static sentence. */
+AU_MUST_CHECK au_status redis_link_check(const redis_url *url, const char **reason);
+
+/* Returns AU_OK, AU_ENOMEM, or AU_EINVAL: what redis_link_check says. */
 AU_MUST_CHECK au_status redis_link_create(const redis_link_config *config, redis_link **out);
 
 /* Begins connecting, and goes on until stopped. Once. */

@@ -2,6 +2,8 @@
  * what happens after a loss. */
 #include "redis_socket.h"
 
+#include "../utils/buffer.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -10,7 +12,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { WHY_SIZE = 128, ADDRESSES_MAX = 16 };
+enum {
+  WHY_SIZE = 128,
+  ADDRESSES_MAX = 16,
+  READ_BYTES = REDIS_TLS_RECORD_BYTES, /* a record at a time, so that TLS holds nothing back */
+  OUTPUT_KEPT_BYTES = 64 * 1024,       /* of a buffer that is empty */
+};
+
+typedef enum phase { CONNECTING, SHAKING_HANDS, OPEN } phase;
 
 static const char too_large[] = "a reply is larger than any that was asked for";
 
@@ -20,11 +29,15 @@ struct redis_socket {
   uv_poll_t poll;
   uv_idle_t turn; /* active while there is something to write or a failure to tell */
   uv_getaddrinfo_t lookup;
-  uint16_t port;
+  redis_endpoint to;
+  redis_tls *tls; /* NULL: plain */
+  redis_tls_session *session;
   unsigned attempt;
   unsigned holds; /* handles and requests that still point here */
   int interest;   /* what `poll` waits for */
-  bool polling, looking_up, connected, closed;
+  phase phase;
+  bool polling, looking_up, closed;
+  buffer output;      /* not sent yet */
   size_t reply_bytes; /* of the reply that is arriving */
   char why[WHY_SIZE]; /* not "": the failure to tell */
 #if HIREDIS_MAJOR < 1
@@ -37,6 +50,7 @@ struct redis_socket {
 static void let_go(redis_socket *s) {
   if (--s->holds > 0) return;
   redis_socket_events events = s->events;
+  buffer_free(&s->output);
   free(s);
   events.freed(events.arg);
 }
@@ -51,6 +65,8 @@ void redis_socket_close(redis_socket *s) {
   if (s->polling) uv_close((uv_handle_t *)&s->poll, on_handle_closed); /* before its descriptor */
   uv_close((uv_handle_t *)&s->turn, on_handle_closed);
   if (s->looking_up) uv_cancel((uv_req_t *)&s->lookup); /* its callback runs in any case */
+  redis_tls_close(s->session);                          /* before its descriptor, too */
+  s->session = NULL;
   redisFree(s->context);
   s->context = NULL;
 }
@@ -61,9 +77,12 @@ static void keep_why(redis_socket *s, const char *why) {
 
 /* `why` may lie in the context that is freed here. */
 static void fail(redis_socket *s, const char *why) {
+  const char *reason = s->phase == OPEN         ? "the link to redis was lost"
+                       : s->phase == CONNECTING ? "redis cannot be reached"
+                                                : redis_tls_reason(s->session);
   keep_why(s, why);
   redis_socket_close(s);
-  s->events.closed(s->events.arg, s->why); /* the memory stays until the handles are closed */
+  s->events.closed(s->events.arg, reason, s->why); /* the memory stays until the handles close */
 }
 
 /* ---- reading and writing -------------------------------------------------- */
@@ -77,24 +96,56 @@ static void set_interest(redis_socket *s, int interest) {
   uv_poll_start(&s->poll, interest, on_poll);
 }
 
+/* What arrives and what is sent: the number of bytes, 0 when there is to be waited, or -1
+ * with *why. */
+static ssize_t receive(redis_socket *s, void *room, size_t size, const char **why) {
+  if (s->session) return redis_tls_read(s->session, room, size, why);
+  ssize_t n = recv(s->context->fd, room, size, 0);
+  if (n > 0) return n;
+  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+  *why = n == 0 ? "the other side closed the connection" : strerror(errno);
+  return -1;
+}
+
+static ssize_t transmit(redis_socket *s, au_slice bytes, const char **why) {
+  if (s->session) return redis_tls_write(s->session, bytes, why);
+  ssize_t n = send(s->context->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+  if (n >= 0) return n;
+  if (errno == EAGAIN || errno == EINTR) return 0;
+  *why = strerror(errno);
+  return -1;
+}
+
 static void flush(redis_socket *s) {
-  int done = 0;
-  if (redisBufferWrite(s->context, &done) != REDIS_OK) {
-    fail(s, s->context->errstr);
-    return;
+  const char *why;
+  if (s->output.len > 0) {
+    ssize_t n = transmit(s, buffer_slice(&s->output), &why);
+    if (n < 0) {
+      fail(s, why);
+      return;
+    }
+    buffer_consume(&s->output, (size_t)n);
   }
-  set_interest(s, done ? UV_READABLE : UV_READABLE | UV_WRITABLE);
+  if (s->output.len == 0 && s->output.cap > OUTPUT_KEPT_BYTES) buffer_free(&s->output);
+  set_interest(s, s->output.len == 0 ? UV_READABLE : UV_READABLE | UV_WRITABLE);
 }
 
 void redis_socket_read(redis_socket *s) {
-  if (s->closed || !s->connected) return;
-  redisReader *reader = s->context->reader;
-  size_t before = reader->len;
-  if (redisBufferRead(s->context) != REDIS_OK) {
-    fail(s, s->context->errstr);
+  if (s->closed || s->phase != OPEN) return;
+  char room[READ_BYTES];
+  const char *why;
+  ssize_t n = receive(s, room, sizeof room, &why);
+  if (n == 0) return;
+  if (n < 0) {
+    fail(s, why);
     return;
   }
-  s->reply_bytes += reader->len - before;
+  redisReader *reader = s->context->reader;
+  if (redisReaderFeed(reader, room, (size_t)n) != REDIS_OK) {
+    fail(s, reader->errstr);
+    return;
+  }
+  s->reply_bytes += (size_t)n;
   void *reply = NULL;
   while (redisReaderGetReply(reader, &reply) == REDIS_OK && reply) {
     s->reply_bytes = reader->len - reader->pos;
@@ -109,9 +160,10 @@ void redis_socket_read(redis_socket *s) {
 }
 
 au_status redis_socket_write(redis_socket *s, au_slice bytes) {
-  if (redisAppendFormattedCommand(s->context, bytes.ptr, bytes.len) != REDIS_OK) {
-    keep_why(s, "out of memory"); /* hiredis takes no more from here on */
-    uv_idle_start(&s->turn, on_turn);
+  if (bytes.len > REDIS_OUTPUT_MAX_BYTES - s->output.len) return AU_EBUSY;
+  buffer_append_slice(&s->output, bytes);
+  if (s->output.failed) {
+    s->output.failed = false; /* nothing was appended: what waits is still whole */
     return AU_ENOMEM;
   }
   uv_idle_start(&s->turn, on_turn);
@@ -163,6 +215,22 @@ static int socket_error(const redis_socket *s) {
   return error;
 }
 
+static void open_up(redis_socket *s) {
+  s->phase = OPEN;
+  set_interest(s, UV_READABLE);
+  s->events.opened(s->events.arg);
+}
+
+static void shake_hands(redis_socket *s) {
+  const char *why;
+  switch (redis_tls_handshake(s->session, &why)) {
+  case REDIS_TLS_DONE: open_up(s); break;
+  case REDIS_TLS_WANTS_READ: set_interest(s, UV_READABLE); break;
+  case REDIS_TLS_WANTS_WRITE: set_interest(s, UV_WRITABLE); break;
+  case REDIS_TLS_FAILED: fail(s, why); break;
+  }
+}
+
 /* The first event tells whether connecting worked. */
 static void settle(redis_socket *s, int status) {
   int error = socket_error(s);
@@ -170,10 +238,15 @@ static void settle(redis_socket *s, int status) {
     fail(s, error != 0 ? strerror(error) : uv_strerror(status));
     return;
   }
-  s->connected = true;
   if (s->context->connection_type == REDIS_CONN_TCP) (void)redisEnableKeepAlive(s->context);
-  set_interest(s, UV_READABLE);
-  s->events.opened(s->events.arg);
+  if (!s->tls) {
+    open_up(s);
+  } else if (redis_tls_open(s->tls, s->context->fd, s->to.host, &s->session) == AU_OK) {
+    s->phase = SHAKING_HANDS;
+    shake_hands(s);
+  } else {
+    fail(s, "out of memory");
+  }
 }
 
 /* libuv reports an error of the descriptor as a status and stops polling. What it means
@@ -182,13 +255,12 @@ static void settle(redis_socket *s, int status) {
 static void on_poll(uv_poll_t *poll, int status, int events) {
   redis_socket *s = poll->data;
   if (status < 0) events = UV_READABLE | UV_WRITABLE;
-  if (!s->connected) {
-    if (!(events & UV_WRITABLE)) return;
+  if (s->phase == CONNECTING && (events & UV_WRITABLE))
     settle(s, status);
-    if (s->closed) return;
-  }
-  if (events & UV_READABLE) redis_socket_read(s);
-  if (!s->closed && (events & UV_WRITABLE)) flush(s);
+  else if (s->phase == SHAKING_HANDS)
+    shake_hands(s);
+  if (!s->closed && s->phase == OPEN && (events & UV_READABLE)) redis_socket_read(s);
+  if (!s->closed && s->phase == OPEN && (events & UV_WRITABLE)) flush(s);
   if (!s->closed && status < 0) fail(s, uv_strerror(status));
 }
 
@@ -240,7 +312,7 @@ static void on_looked_up(uv_getaddrinfo_t *lookup, int status, struct addrinfo *
     const struct addrinfo *one = status == 0 ? pick(all, s->attempt) : NULL;
     if (one &&
         getnameinfo(one->ai_addr, one->ai_addrlen, host, sizeof host, NULL, 0, NI_NUMERICHOST) == 0)
-      adopt(s, redisConnectNonBlock(host, s->port));
+      adopt(s, redisConnectNonBlock(host, s->to.port));
     else
       fail_soon(s, status < 0 ? uv_strerror(status) : "the host has no address");
   }
@@ -265,22 +337,23 @@ static void look_up(redis_socket *s, const char *host) {
   s->holds++;
 }
 
-au_status redis_socket_open(uv_loop_t *loop, const redis_url *url, unsigned attempt,
-                            const redis_socket_events *events, redis_socket **out) {
+au_status redis_socket_open(const redis_socket_config *config, redis_socket **out) {
   redis_socket *s = calloc(1, sizeof *s);
   if (!s) return AU_ENOMEM;
-  s->events = *events;
-  s->port = url->port;
-  s->attempt = attempt;
-  uv_idle_init(loop, &s->turn);
+  s->events = config->events;
+  s->to = *config->to;
+  s->tls = config->tls;
+  s->attempt = config->attempt;
+  buffer_init(&s->output, REDIS_OUTPUT_MAX_BYTES);
+  uv_idle_init(config->loop, &s->turn);
   s->turn.data = s;
   s->holds = 1;
-  if (url->unix_path[0] != '\0')
-    adopt(s, redisConnectUnixNonBlock(url->unix_path));
-  else if (is_numeric(url->host))
-    adopt(s, redisConnectNonBlock(url->host, url->port)); /* nothing to look up: no waiting */
+  if (s->to.port == 0)
+    adopt(s, redisConnectUnixNonBlock(s->to.host));
+  else if (is_numeric(s->to.host))
+    adopt(s, redisConnectNonBlock(s->to.host, s->to.port)); /* nothing to look up: no waiting */
   else
-    look_up(s, url->host);
+    look_up(s, s->to.host);
   *out = s;
   return AU_OK;
 }

@@ -1,9 +1,9 @@
-/* One connection to Redis on the loop: bytes out, replies in. Knows no commands,
- * does not wait for answers and never connects again.
+/* One connection to Redis on the loop, plain or in TLS: bytes out, replies in. Knows no
+ * commands, does not wait for answers and never connects again.
  *
- * hiredis connects, keeps the buffers and parses. Its asynchronous half is not used:
- * in 0.14 it asserts on an answer nobody asked for and on an odd pub/sub message, and
- * a broken answer must not end the daemon. */
+ * hiredis connects and parses. Its asynchronous half is not used: in 0.14 it asserts on
+ * an answer nobody asked for and on an odd pub/sub message, and a broken answer must not
+ * end the daemon. */
 #ifndef ADAPTERS_REDIS_SOCKET_H
 #define ADAPTERS_REDIS_SOCKET_H
 
@@ -11,6 +11,7 @@
 #include <hiredis/hiredis.h>
 #include <uv.h>
 
+#include "redis_tls.h"
 #include "redis_url.h"
 
 /* A reply beyond these ends the connection: memory and time are bounded whatever the
@@ -19,6 +20,7 @@ enum {
   REDIS_REPLY_MAX_BYTES = 16 * 1024 * 1024,
   REDIS_REPLY_MAX_ELEMENTS = 1024 * 1024, /* of one array */
   REDIS_REPLY_MAX_DEPTH = 8,
+  REDIS_OUTPUT_MAX_BYTES = 64 * 1024 * 1024, /* that wait to be sent */
 };
 
 typedef struct redis_socket redis_socket;
@@ -26,27 +28,32 @@ typedef struct redis_socket redis_socket;
 /* All of them run from the loop, never inside a function of this page (but `replied` and
  * `closed` may run inside redis_socket_read). Each may close the socket. */
 typedef struct redis_socket_events {
-  void (*opened)(void *arg);
+  void (*opened)(void *arg); /* TLS included */
   /* `reply` is borrowed for the call. */
   void (*replied)(void *arg, const redisReply *reply);
-  /* The connection could not be made or ended; `why` is borrowed for the call. Runs at
-   * most once, and not after redis_socket_close. */
-  void (*closed)(void *arg, const char *why);
+  /* The connection could not be made or ended. `reason` is static, for the health page;
+   * `why` is for the log and borrowed for the call. Runs at most once, and not after
+   * redis_socket_close. */
+  void (*closed)(void *arg, const char *reason, const char *why);
   /* All handles are closed and the memory is free: the last event, always. */
   void (*freed)(void *arg);
   void *arg;
 } redis_socket_events;
 
-/* Begins to connect; a host name is looked up by libuv's pool.
- *
- * attempt  picks one of the addresses of the name, so that a caller who counts up tries
- *          them in turn.
- * Returns AU_OK (then `opened` or `closed` follows) or AU_ENOMEM. */
-AU_MUST_CHECK au_status redis_socket_open(uv_loop_t *loop, const redis_url *url, unsigned attempt,
-                                          const redis_socket_events *events, redis_socket **out);
+typedef struct redis_socket_config {
+  uv_loop_t *loop;
+  const redis_endpoint *to; /* borrowed for the call */
+  redis_tls *tls;           /* NULL: plain. Borrowed for the socket's life */
+  unsigned attempt; /* picks one of the addresses of a name: who counts up tries them in turn */
+  redis_socket_events events;
+} redis_socket_config;
+
+/* Begins to connect; a host name is looked up by libuv's pool. Returns AU_OK (then `opened`
+ * or `closed` follows) or AU_ENOMEM. */
+AU_MUST_CHECK au_status redis_socket_open(const redis_socket_config *config, redis_socket **out);
 
 /* Queues bytes of an open socket; they leave with the next turn of the loop, together.
- * Returns AU_OK, or AU_ENOMEM (the connection ends soon then). */
+ * Returns AU_OK, AU_EBUSY (too much waits to be sent) or AU_ENOMEM. */
 AU_MUST_CHECK au_status redis_socket_write(redis_socket *s, au_slice bytes);
 
 /* Takes what has arrived without waiting for the loop to say so. */

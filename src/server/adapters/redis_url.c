@@ -7,18 +7,23 @@
 #include <string.h>
 #include <sys/un.h>
 
-enum { REDIS_DEFAULT_PORT = 6379, REDIS_DB_MAX = 1000000 };
+enum { DB_MAX = 1000000 };
 
 /* hiredis 0.14 leaves the last two bytes of sun_path to chance. */
 enum { UNIX_PATH_MAX_BYTES = sizeof(((struct sockaddr_un *)0)->sun_path) - 2 };
 
-/* Schemes that are known and not built in: said apart from a slip of the pen. */
-static const struct {
-  const char *scheme, *reason;
-} later[] = {
-    {"rediss://", "rediss:// (TLS) is not supported by this build yet"},
-    {"redis+sentinel://", "redis+sentinel:// is not supported by this build yet"},
-    {"redis+cluster://", "redis+cluster:// is not supported by this build yet"},
+typedef struct scheme {
+  const char *prefix;
+  redis_kind kind;
+  bool tls;
+  uint16_t port; /* when the URL gives none */
+} scheme;
+
+static const scheme schemes[] = {
+    {"redis://", REDIS_SINGLE, false, 6379},
+    {"rediss://", REDIS_SINGLE, true, 6379},
+    {"redis+sentinel://", REDIS_SENTINEL, false, 26379},
+    {"redis+cluster://", REDIS_CLUSTER, false, 6379},
 };
 
 static bool take_prefix(au_slice *rest, const char *prefix) {
@@ -82,88 +87,136 @@ static bool read_number(au_slice s, uint32_t max, uint32_t *out) {
   return true;
 }
 
-/* Where the last `c` stands, or s.len. */
+/* Where the first or the last `c` stands, or s.len. */
+static size_t first_of(au_slice s, char c) {
+  const char *found = s.len > 0 ? memchr(s.ptr, c, s.len) : NULL;
+  return found ? (size_t)(found - s.ptr) : s.len;
+}
+
 static size_t last_of(au_slice s, char c) {
   for (size_t i = s.len; i > 0; i--)
     if (s.ptr[i - 1] == c) return i - 1;
   return s.len;
 }
 
+/* Cuts `s` at a place: what stands before it, and what stands behind it. */
+static au_slice before(au_slice s, size_t at) {
+  return (au_slice){s.ptr, at};
+}
+
+static au_slice behind(au_slice s, size_t at) {
+  return at < s.len ? (au_slice){s.ptr + at + 1, s.len - at - 1} : (au_slice){s.ptr + s.len, 0};
+}
+
 static const char *read_login(au_slice login, redis_url *out) {
-  au_slice password = login, user;
-  if (!memchr(login.ptr, ':', login.len))
-    return "a user comes with a password: redis://user:password@host";
-  (void)slice_next(&password, ':', &user);
-  if (!decode_text(user, out->user) || !decode_text(password, out->password))
+  size_t colon = first_of(login, ':');
+  if (colon == login.len) return "a user comes with a password: redis://user:password@host";
+  if (!decode_text(before(login, colon), out->user) ||
+      !decode_text(behind(login, colon), out->password))
     return "the user or password is too long or badly percent-encoded";
   if (out->password[0] == '\0') return "the password is empty";
   return NULL;
 }
 
 /* host, host:port, [v6] or [v6]:port */
-static const char *read_host(au_slice text, redis_url *out) {
+static const char *read_host(au_slice text, uint16_t default_port, redis_endpoint *out) {
   au_slice host, port;
   if (text.len > 0 && text.ptr[0] == '[') {
     size_t end = last_of(text, ']');
     if (end == text.len) return "the IPv6 address lacks its closing bracket";
     host = (au_slice){text.ptr + 1, end - 1};
-    port = (au_slice){text.ptr + end + 1, text.len - end - 1};
+    port = behind(text, end);
     if (port.len > 0 && port.ptr[0] != ':') return "only a port may follow the IPv6 address";
-    if (host.len > 0 && !memchr(host.ptr, ':', host.len))
-      return "the brackets hold no IPv6 address";
+    if (host.len > 0 && first_of(host, ':') == host.len) return "the brackets hold no IPv6 address";
   } else {
     size_t colon = last_of(text, ':');
-    host = (au_slice){text.ptr, colon};
+    host = before(text, colon);
     port = (au_slice){text.ptr + colon, text.len - colon};
-    if (host.len > 0 && memchr(host.ptr, ':', host.len))
+    if (first_of(host, ':') < host.len)
       return "an IPv6 address stands in brackets: redis://[::1]:6379";
   }
   if (host.len == 0) return "the host is missing";
   if (!decode_text(host, out->host)) return "the host is too long or badly percent-encoded";
-  if (port.len == 0) return NULL;
-  uint32_t number;
-  if (!read_number((au_slice){port.ptr + 1, port.len - 1}, UINT16_MAX, &number) || number == 0)
+  uint32_t number = default_port;
+  if (port.len > 0 && (!read_number(behind(port, 0), UINT16_MAX, &number) || number == 0))
     return "the port is not a number from 1 to 65535";
   out->port = (uint16_t)number;
   return NULL;
 }
 
-static const char *read_tcp(au_slice rest, redis_url *out) {
-  size_t slash = 0;
-  while (slash < rest.len && rest.ptr[slash] != '/') slash++;
-  au_slice authority = {rest.ptr, slash};
-  if (slash + 1 < rest.len) {
-    au_slice db = {rest.ptr + slash + 1, rest.len - slash - 1};
-    if (!read_number(db, REDIS_DB_MAX, &out->db))
-      return "what follows the host is not a database number";
-  }
-  size_t at = last_of(authority, '@');
-  if (at < authority.len) {
-    const char *reason = read_login((au_slice){authority.ptr, at}, out);
+static const char *read_hosts(au_slice list, uint16_t default_port, redis_url *out) {
+  for (bool more = true; more;) {
+    if (out->host_count == REDIS_URL_HOSTS_MAX) return "a URL names at most 16 hosts";
+    size_t comma = first_of(list, ',');
+    const char *reason =
+        read_host(before(list, comma), default_port, &out->hosts[out->host_count++]);
     if (reason) return reason;
-    authority = (au_slice){authority.ptr + at + 1, authority.len - at - 1};
+    more = comma < list.len;
+    list = behind(list, comma);
   }
-  return read_host(authority, out);
+  if (out->kind == REDIS_SINGLE && out->host_count > 1)
+    return "several hosts are redis+sentinel://host,host/name or redis+cluster://host,host";
+  return NULL;
 }
 
-static const char *read_unix(au_slice rest, redis_url *out) {
-  if (rest.len == 0) return "the path of the socket is missing";
-  if (rest.len > UNIX_PATH_MAX_BYTES || !copy_text(rest, out->unix_path))
+static const char *read_db(au_slice text, redis_url *out) {
+  if (text.len == 0 || read_number(text, DB_MAX, &out->db)) return NULL;
+  return "what follows the host is not a database number";
+}
+
+/* What stands behind the hosts. */
+static const char *read_path(au_slice path, redis_url *out) {
+  static const char no_name[] =
+      "the name of the master is missing: redis+sentinel://host,host/name";
+  size_t slash = first_of(path, '/');
+  switch (out->kind) {
+  case REDIS_SINGLE: return read_db(path, out);
+  case REDIS_SENTINEL:
+    if (slash == 0) return no_name;
+    if (!decode_text(before(path, slash), out->master_name))
+      return "the name of the master is too long or badly percent-encoded";
+    return read_db(behind(path, slash), out);
+  case REDIS_CLUSTER:
+    if (read_db(path, out) || out->db != 0)
+      return "a cluster has no databases: redis+cluster://host,host";
+    return NULL;
+  }
+  return NULL;
+}
+
+static const char *read_tcp(au_slice rest, const scheme *of, redis_url *out) {
+  out->kind = of->kind;
+  out->tls = of->tls;
+  size_t slash = first_of(rest, '/');
+  au_slice authority = before(rest, slash), hosts = authority;
+  size_t at = last_of(authority, '@');
+  if (at < authority.len) {
+    const char *reason = read_login(before(authority, at), out);
+    if (reason) return reason;
+    hosts = behind(authority, at);
+  }
+  const char *reason = read_hosts(hosts, of->port, out);
+  return reason ? reason : read_path(behind(rest, slash), out);
+}
+
+static const char *read_unix(au_slice path, redis_url *out) {
+  if (path.len == 0) return "the path of the socket is missing";
+  if (path.len > UNIX_PATH_MAX_BYTES || !copy_text(path, out->hosts[0].host))
     return "the path of the socket is too long";
+  out->host_count = 1;
   return NULL;
 }
 
 static const char *read_url(au_slice rest, redis_url *out) {
   if (!is_plain(rest)) return "a URL holds printable ASCII without blanks";
-  for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
-    if (take_prefix(&rest, later[i].scheme)) return later[i].reason;
-  if (take_prefix(&rest, "redis://")) return read_tcp(rest, out);
+  for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+    if (take_prefix(&rest, schemes[i].prefix)) return read_tcp(rest, &schemes[i], out);
   if (take_prefix(&rest, "unix://")) return read_unix(rest, out);
-  return "it begins with redis:// or unix://";
+  return "it begins with redis://, rediss://, redis+sentinel://, redis+cluster:// or unix://";
 }
 
 au_status redis_url_parse(const char *text, redis_url *out, const char **reason) {
-  redis_url url = {.port = REDIS_DEFAULT_PORT};
+  redis_url url = {.kind = REDIS_SINGLE};
   *reason = read_url(slice_of(text), &url);
   if (*reason) return AU_EINVAL;
   *out = url;

@@ -4,21 +4,45 @@
 
 #include <active_users/types.h>
 
-enum { REDIS_URL_TEXT_MAX = 256 };
+enum {
+  REDIS_URL_TEXT_MAX = 256, /* bytes of a host, user, password or name, with the NUL */
+  REDIS_URL_HOSTS_MAX = 16,
+};
 
-/* `unix_path` is "" for TCP; `user` and `password` are "" when not given. */
-typedef struct redis_url {
+/* Where something listens. Port 0: `host` is the path of a Unix socket. */
+typedef struct redis_endpoint {
   char host[REDIS_URL_TEXT_MAX];
-  uint16_t port; /* 6379 when not given */
-  char unix_path[REDIS_URL_TEXT_MAX];
+  uint16_t port;
+} redis_endpoint;
+
+typedef enum redis_kind {
+  REDIS_SINGLE,   /* hosts[0] is the server */
+  REDIS_SENTINEL, /* the hosts are sentinels; they know where `master_name` is */
+  REDIS_CLUSTER,  /* the hosts are some of the nodes; they know all of them */
+} redis_kind;
+
+/* `user` and `password` are the servers', "" when not given. */
+typedef struct redis_url {
+  redis_kind kind;
+  bool tls;
+  const char *ca_file; /* set by the caller: whom TLS trusts; "" or NULL: the system's. Borrowed */
+  redis_endpoint hosts[REDIS_URL_HOSTS_MAX]; /* port 6379 (sentinels: 26379) when not given */
+  size_t host_count;                         /* at least 1 */
+  char master_name[REDIS_URL_TEXT_MAX];      /* Sentinel only */
   char user[REDIS_URL_TEXT_MAX];
   char password[REDIS_URL_TEXT_MAX];
-  uint32_t db;
+  uint32_t db; /* 0 for a cluster */
 } redis_url;
 
-/* `redis://[[user]:password@]host[:port][/db]`, IPv6 hosts in brackets, or
- * `unix:///path`. User and password may be percent-encoded. Returns AU_OK, or
- * AU_EINVAL with *reason, a static sentence. */
+/* Takes one of
+ *
+ *   redis://[[user]:password@]host[:port][/db]     rediss:// alike, with TLS
+ *   unix:///path
+ *   redis+sentinel://[[user]:password@]host[:port],…/name[/db]
+ *   redis+cluster://[[user]:password@]host[:port],…
+ *
+ * with IPv6 hosts in brackets; all but the path may be percent-encoded. Returns AU_OK, or
+ * AU_EINVAL with *reason, a static sentence that says what to write. */
 AU_MUST_CHECK au_status redis_url_parse(const char *text, redis_url *out, const char **reason);
 
 #endif
