@@ -120,6 +120,7 @@ typedef struct fixture {
   uv_timer_t beat; /* keeps uv_run from sleeping long */
   fake fake;
   redis_url url;
+  redis_endpoint place; /* "": as the URL says */
   redis_link *link;
   unsigned ready, lost, messages, stopped;
   char message[256];
@@ -175,6 +176,7 @@ static inline void fixture_start(fixture *f, bool pubsub, int64_t timeout_ms,
   const redis_link_config config = {
       .loop = &f->loop,
       .url = &f->url,
+      .to = f->place.host[0] != '\0' ? &f->place : NULL,
       .name = "test",
       .seed = 1,
       .command_timeout_ms = timeout_ms,

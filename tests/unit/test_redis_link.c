@@ -278,6 +278,48 @@ static void stopped_while_looking_up(void **state) {
   uv_run(&f->loop, UV_RUN_NOWAIT);
 }
 
+/* ---- where to ------------------------------------------------------------------ */
+
+/* A place of its own beats the hosts of the URL, whose login it keeps. */
+static void a_place_of_its_own(void **state) {
+  fixture *f = *state;
+  f->place = f->url.hosts[0];
+  strcpy(f->url.hosts[0].host, "/no/such/socket");
+  strcpy(f->url.password, "secret");
+  f->url.kind = REDIS_SENTINEL; /* nor are the sentinels asked */
+  f->fake.greeting = "+OK\r\n+OK\r\n+PONG\r\n";
+  be_ready(f);
+}
+
+static void sentinels_that_are_away(void **state) {
+  fixture *f = *state;
+  f->url.kind = REDIS_SENTINEL;
+  f->url.hosts[1] = f->url.hosts[0];
+  f->url.host_count = 2;
+  strcpy(f->url.hosts[0].host, "/no/such/socket");
+  strcpy(f->url.master_name, "main");
+  fixture_start(f, false, SHORT_MS, REDIS_IN_FLIGHT_MAX);
+  /* The second listens and says nothing: waited for, but no longer than its time. */
+  RUN_UNTIL(f, strstr(redis_link_reason(f->link), "no sentinel can be reached"));
+  RUN_UNTIL(f, f->fake.connections == 2); /* and it goes on, until the end stops it */
+}
+
+static void checks(void **state) {
+  fixture *f = *state;
+  const char *reason = "";
+  assert_int_equal(redis_link_check(&f->url, &reason), AU_OK);
+  f->url.ca_file = "/etc/hostname";
+  assert_int_equal(redis_link_check(&f->url, &reason), AU_EINVAL);
+  assert_non_null(strstr(reason, "write rediss://"));
+  f->url.tls = true;
+  assert_int_equal(redis_link_check(&f->url, &reason), AU_EINVAL);
+  assert_non_null(strstr(reason, "holds no certificate"));
+  f->url.ca_file = "/no/such/file";
+  assert_int_equal(redis_link_check(&f->url, &reason), AU_EINVAL);
+  f->url.ca_file = "";
+  assert_int_equal(redis_link_check(&f->url, &reason), AU_OK);
+}
+
 /* ---- pub/sub -------------------------------------------------------------------- */
 
 static void messages_between_answers(void **state) {
@@ -401,6 +443,9 @@ int main(void) {
       CASE(it_goes_on_trying),
       CASE(a_name_that_is_unknown),
       CASE(stopped_while_looking_up),
+      CASE(a_place_of_its_own),
+      CASE(sentinels_that_are_away),
+      CASE(checks),
       CASE(messages_between_answers),
       CASE(odd_messages),
       CASE(stopped_with_commands_in_flight),
