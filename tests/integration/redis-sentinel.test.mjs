@@ -35,10 +35,7 @@ const waitFound = (daemon, port) =>
   );
 
 const waitOk = (daemon) =>
-  waitFor(
-    'the daemon to be well',
-    async () => (await daemon.get('/health')).json.status === 'ok',
-  );
+  waitFor('the daemon to be well', async () => (await daemon.get('/health')).json.status === 'ok');
 
 /** Joins until the answer is 200 and the session is in the Redis at hand. */
 async function joinsIn(daemon, redis, customerId) {
@@ -47,7 +44,8 @@ async function joinsIn(daemon, redis, customerId) {
   await waitFor(
     'a join to be in the new master',
     async () =>
-      (await daemon.post('join', beat)).status === 200 && (await client.call('EXISTS', keyOf(beat))),
+      (await daemon.post('join', beat)).status === 200 &&
+      (await client.call('EXISTS', keyOf(beat))),
   );
 }
 

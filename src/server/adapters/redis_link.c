@@ -56,8 +56,6 @@ struct redis_link {
   void *stopped_arg;
 };
 
-static const char unreachable[] = "redis cannot be reached";
-
 static void connect_now(redis_link *l);
 
 static int64_t now_ms(const redis_link *l) {
@@ -193,7 +191,8 @@ static void on_patience(uv_timer_t *timer) {
 }
 
 static void on_connect_timeout(uv_timer_t *timer) {
-  lose(timer->data, AU_ESTORE, unreachable, "no connection in time");
+  redis_link *l = timer->data;
+  lose(l, AU_ESTORE, redis_socket_reason(l->socket), "no connection in time");
 }
 
 /* ---- greeting ------------------------------------------------------------- */

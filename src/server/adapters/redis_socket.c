@@ -75,11 +75,18 @@ static void keep_why(redis_socket *s, const char *why) {
   if (why != s->why) snprintf(s->why, sizeof s->why, "%s", why);
 }
 
+const char *redis_socket_reason(const redis_socket *s) {
+  switch (s->phase) {
+  case CONNECTING: return "redis cannot be reached";
+  case SHAKING_HANDS: return redis_tls_reason(s->session);
+  case OPEN: break;
+  }
+  return "the link to redis was lost";
+}
+
 /* `why` may lie in the context that is freed here. */
 static void fail(redis_socket *s, const char *why) {
-  const char *reason = s->phase == OPEN         ? "the link to redis was lost"
-                       : s->phase == CONNECTING ? "redis cannot be reached"
-                                                : redis_tls_reason(s->session);
+  const char *reason = redis_socket_reason(s);
   keep_why(s, why);
   redis_socket_close(s);
   s->events.closed(s->events.arg, reason, s->why); /* the memory stays until the handles close */

@@ -56,6 +56,9 @@ AU_MUST_CHECK au_status redis_socket_open(const redis_socket_config *config, red
  * Returns AU_OK, AU_EBUSY (too much waits to be sent) or AU_ENOMEM. */
 AU_MUST_CHECK au_status redis_socket_write(redis_socket *s, au_slice bytes);
 
+/* What `closed` would give as its reason now, static: for who loses patience. */
+const char *redis_socket_reason(const redis_socket *s);
+
 /* Takes what has arrived without waiting for the loop to say so. */
 void redis_socket_read(redis_socket *s);
 
