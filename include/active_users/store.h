@@ -25,16 +25,27 @@ typedef struct au_sample {
   uint32_t count; /* live sessions */
   bool has_ema;   /* false before the first tick; `ema` is 0 then */
   double ema;     /* value saved by the last tick */
-  int64_t
-      elapsed_ms; /* since the last tick, on the store's clock, at least 1; 0 before the first */
-  bool stale;     /* the shared store is lost; this is what the daemon last knew */
+  /* Since the last tick, on the store's clock, at least 1. 0 before the first, and when the
+   * clock was set back behind it. */
+  int64_t elapsed_ms;
+  int64_t ticked_ms; /* that tick, on the store's clock; 0: none. Tells one tick from another */
+  bool stale;        /* the shared store is lost; this is what the daemon last knew */
 } au_sample;
 
 /* `sample` is borrowed for the callback and NULL unless status is AU_OK. */
 typedef void (*au_sample_fn)(au_status status, const au_sample *sample, void *arg);
 
-/* `ids` is borrowed for the callback; `n` is 0 unless status is AU_OK. */
-typedef void (*au_due_fn)(au_status status, const au_slice *ids, size_t n, void *arg);
+/* Customers that wait for their tick. */
+typedef struct au_due {
+  const au_slice *ids;
+  size_t n;
+  /* -1: this daemon ticks this part of the customers. Else another one does, or nobody can
+   * now, and `n` is 0: ask again in so many ms, at least 1. */
+  int64_t again_ms;
+} au_due;
+
+/* `due` is borrowed for the callback and NULL unless status is AU_OK. */
+typedef void (*au_due_fn)(au_status status, const au_due *due, void *arg);
 
 /* What the store tells the daemon on its own. Neither is called from inside a
  * store function: always from the loop. Slices are borrowed for the call. */
@@ -80,24 +91,35 @@ typedef struct au_store_ops {
    * created. */
   au_status (*sample)(au_store *store, au_slice customer_id, au_sample_fn cb, void *arg);
 
-  /* Lists up to `max` customers whose last tick is at least `min_age_ms` ago or
+  /* In how many parts the customers are listed, at least 1: a tick asks for the due of
+   * each, from 0 on. Another daemon may tick some of them. */
+  uint32_t (*parts)(const au_store *store);
+
+  /* Lists up to `max` customers of a part whose last tick is at least `min_age_ms` ago or
    * who were never ticked, the longest waiting first, without the first `skip` of
-   * them. `save` takes a customer off this list, and so does a `forget` that drops it. */
-  au_status (*due)(au_store *store, int64_t min_age_ms, size_t skip, size_t max, au_due_fn cb,
-                   void *arg);
+   * them. `save` takes a customer off this list, and so does a `forget` that drops it.
+   * Whoever asks and gets a list is the one who ticks this part, for an interval and a
+   * half from now on. */
+  au_status (*due)(au_store *store, uint32_t part, int64_t min_age_ms, size_t skip, size_t max,
+                   au_due_fn cb, void *arg);
 
-  /* Keeps the EMA of a customer; the store notes its own time beside it. */
-  au_status (*save)(au_store *store, au_slice customer_id, double ema, au_done_fn cb, void *arg);
+  /* Ends a tick of a customer: keeps the EMA that was made of `sample`, and the time of
+   * that sample as the time of the tick. AU_EPASSED when it was ticked or forgotten since
+   * then: nothing is kept. */
+  au_status (*save)(au_store *store, au_slice customer_id, const au_sample *sample, double ema,
+                    au_done_fn cb, void *arg);
 
-  /* Drops a customer that has no live session: its EMA and its place on the
-   * list. A customer that has one again is kept. */
-  au_status (*forget)(au_store *store, au_slice customer_id, au_done_fn cb, void *arg);
+  /* Ends the last tick of a customer: drops it with its EMA and its place on the list.
+   * One that has a live session again is kept. AU_EPASSED as for `save`. */
+  au_status (*forget)(au_store *store, au_slice customer_id, const au_sample *sample, au_done_fn cb,
+                      void *arg);
 
   /* Tells every daemon of this store, this one included: each gets `published`. */
   au_status (*publish)(au_store *store, const au_metrics *metrics, au_done_fn cb, void *arg);
 
-  /* Makes the store's keys and its index of deadlines agree, in bounded steps.
-   * Called once a tick; a round under way goes on. Nothing to do in memory. */
+  /* Makes the store's keys and its index of deadlines agree, in bounded steps, if this
+   * daemon is the one who ticks: `due` decides that. Called once a tick, before its first
+   * `due`; a round under way goes on. Nothing to do in memory. */
   void (*reconcile)(au_store *store);
 
   /* Says whether this daemon wants `published` for a customer. Idempotent. */

@@ -31,6 +31,7 @@ typedef enum au_status {
   AU_ETIMEDOUT, /* the store did not answer in time; the outcome is unknown */
   AU_ECANCELED, /* the daemon is stopping; the operation is not acknowledged */
   AU_ELISTEN,   /* an address could not be bound */
+  AU_EPASSED,   /* another daemon did it first; nothing was changed */
 } au_status;
 
 /* A short sentence for a log, never NULL. */

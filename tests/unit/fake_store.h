@@ -25,7 +25,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-enum { CROWD = 1000 }; /* customers at most */
+enum { CROWD = 1000 /* customers at most */, PARTS_MAX = 4 };
 
 /* ---- time ----------------------------------------------------------------- */
 
@@ -63,11 +63,13 @@ enum {
   FORGET_FAILS = 32,
   PUBLISH_REFUSED = 64,
   PUBLISH_FAILS = 128,
+  PASSED = 256, /* another daemon saves or forgets first */
 };
 
 typedef struct customer {
   char id[16];
   bool listed; /* among the due when its time comes */
+  uint32_t part;
   uint32_t count;
   bool has_ema, stale;
   double ema;
@@ -82,7 +84,9 @@ typedef struct op {
   op_kind kind;
   char id[16];
   double ema;
+  int64_t ticked_ms, at_ms; /* the last tick, and the sample's time */
   au_metrics metrics;
+  uint32_t part;
   int64_t min_age_ms;
   size_t skip, max;
   au_done_fn done;
@@ -96,7 +100,10 @@ typedef struct fake_store {
   uv_idle_t idle; /* answers */
   bool held;      /* nothing is answered */
   bool available;
+  bool lagging; /* lists everybody, however young */
   au_status due_begins, due_answers;
+  uint32_t parts;
+  int64_t again_ms[PARTS_MAX]; /* another daemon ticks the part for so long; -1: this one */
   op ops[1024];
   size_t begun, answered; /* operations, ever */
   size_t most_in_flight, most_asked_for;
@@ -170,13 +177,22 @@ static inline au_status fake_sample(au_store *store, au_slice id, au_sample_fn c
   return AU_OK;
 }
 
-static inline au_status fake_due(au_store *store, int64_t min_age_ms, size_t skip, size_t max,
-                                 au_due_fn cb, void *arg) {
+static inline uint32_t fake_parts(const au_store *store) {
+  return ((const fake_store *)store)->parts;
+}
+
+static inline au_status fake_due(au_store *store, uint32_t part, int64_t min_age_ms, size_t skip,
+                                 size_t max, au_due_fn cb, void *arg) {
   fake_store *s = (fake_store *)store;
-  note(s, "due+%zu", skip);
+  assert_true(part < s->parts);
+  if (part > 0)
+    note(s, "due%u+%zu", part, skip);
+  else
+    note(s, "due+%zu", skip);
   if (max > s->most_asked_for) s->most_asked_for = max;
   if (s->due_begins != AU_OK) return s->due_begins;
   op *o = begin(s, OP_DUE, "", arg);
+  o->part = part;
   o->min_age_ms = min_age_ms;
   o->skip = skip;
   o->max = max;
@@ -184,8 +200,8 @@ static inline au_status fake_due(au_store *store, int64_t min_age_ms, size_t ski
   return AU_OK;
 }
 
-static inline au_status fake_save(au_store *store, au_slice id, double ema, au_done_fn cb,
-                                  void *arg) {
+static inline au_status fake_save(au_store *store, au_slice id, const au_sample *sample, double ema,
+                                  au_done_fn cb, void *arg) {
   fake_store *s = (fake_store *)store;
   customer *c = find_slice(s, id);
   c->saves++;
@@ -193,17 +209,22 @@ static inline au_status fake_save(au_store *store, au_slice id, double ema, au_d
   if (c->failing & SAVE_REFUSED) return AU_EBUSY;
   op *o = begin(s, OP_SAVE, c->id, arg);
   o->ema = ema;
+  o->ticked_ms = sample->ticked_ms;
+  o->at_ms = sample->ticked_ms > 0 ? sample->ticked_ms + sample->elapsed_ms : now_ms;
   o->done = cb;
   return AU_OK;
 }
 
-static inline au_status fake_forget(au_store *store, au_slice id, au_done_fn cb, void *arg) {
+static inline au_status fake_forget(au_store *store, au_slice id, const au_sample *sample,
+                                    au_done_fn cb, void *arg) {
   fake_store *s = (fake_store *)store;
   customer *c = find_slice(s, id);
   c->forgets++;
   note(s, "forget:%s", c->id);
   if (c->failing & FORGET_REFUSED) return AU_EBUSY;
-  begin(s, OP_FORGET, c->id, arg)->done = cb;
+  op *o = begin(s, OP_FORGET, c->id, arg);
+  o->ticked_ms = sample->ticked_ms;
+  o->done = cb;
   return AU_OK;
 }
 
@@ -231,6 +252,7 @@ static inline au_store_health fake_health(const au_store *store) {
 
 static const au_store_ops fake_ops = {
     .sample = fake_sample,
+    .parts = fake_parts,
     .due = fake_due,
     .save = fake_save,
     .forget = fake_forget,
@@ -252,27 +274,39 @@ static inline void answer_due(fake_store *s, const op *o) {
   size_t n = 0, given = 0;
   for (size_t i = 0; i < s->customer_count; i++) {
     const customer *c = &s->customers[i];
-    if (c->listed && (c->ticked_ms < 0 || now_ms - c->ticked_ms >= o->min_age_ms)) due[n++] = c;
+    if (c->listed && c->part == o->part &&
+        (s->lagging || c->ticked_ms < 0 || now_ms - c->ticked_ms >= o->min_age_ms))
+      due[n++] = c;
   }
   qsort(due, n, sizeof due[0], by_wait);
   for (size_t i = o->skip; i < n && given < o->max; i++) ids[given++] = slice_of(due[i]->id);
-  o->listed(AU_OK, ids, given, o->arg);
+  o->listed(AU_OK, &(au_due){.ids = ids, .n = given, .again_ms = -1}, o->arg);
+}
+
+/* What became of a save or a forget. */
+static inline au_status outcome_of(const customer *c, const op *o, unsigned fails) {
+  if (c->failing & fails) return AU_ESTORE;
+  bool passed = o->ticked_ms != (c->ticked_ms < 0 ? 0 : c->ticked_ms);
+  return passed || (c->failing & PASSED) ? AU_EPASSED : AU_OK;
 }
 
 static inline void answer(fake_store *s, const op *o) {
   customer *c = o->kind == OP_DUE ? NULL : find(s, o->id);
   switch (o->kind) {
   case OP_DUE:
-    if (s->due_answers == AU_OK)
-      answer_due(s, o);
+    if (s->due_answers != AU_OK)
+      o->listed(s->due_answers, NULL, o->arg);
+    else if (s->again_ms[o->part] >= 0)
+      o->listed(AU_OK, &(au_due){.again_ms = s->again_ms[o->part]}, o->arg);
     else
-      o->listed(s->due_answers, NULL, 0, o->arg);
+      answer_due(s, o);
     return;
   case OP_SAMPLE: {
     au_sample sample = {.count = c->count,
                         .has_ema = c->has_ema,
                         .ema = c->ema,
                         .elapsed_ms = c->ticked_ms < 0 ? 0 : now_ms - c->ticked_ms,
+                        .ticked_ms = c->ticked_ms < 0 ? 0 : c->ticked_ms,
                         .stale = c->stale};
     if (c->failing & SAMPLE_FAILS)
       o->sampled(AU_ETIMEDOUT, NULL, o->arg);
@@ -280,22 +314,26 @@ static inline void answer(fake_store *s, const op *o) {
       o->sampled(AU_OK, &sample, o->arg);
     return;
   }
-  case OP_SAVE:
-    if (!(c->failing & SAVE_FAILS)) {
+  case OP_SAVE: {
+    au_status status = outcome_of(c, o, SAVE_FAILS);
+    if (status == AU_OK) {
       c->has_ema = true;
       c->ema = o->ema;
-      c->ticked_ms = now_ms;
+      c->ticked_ms = o->at_ms;
     }
-    o->done(c->failing & SAVE_FAILS ? AU_ESTORE : AU_OK, o->arg);
+    o->done(status, o->arg);
     return;
-  case OP_FORGET:
-    if (!(c->failing & FORGET_FAILS)) {
+  }
+  case OP_FORGET: {
+    au_status status = outcome_of(c, o, FORGET_FAILS);
+    if (status == AU_OK) {
       c->has_ema = c->listed = false;
       c->ema = 0;
       c->ticked_ms = -1;
     }
-    o->done(c->failing & FORGET_FAILS ? AU_ESTORE : AU_OK, o->arg);
+    o->done(status, o->arg);
     return;
+  }
   case OP_PUBLISH: {
     au_metrics metrics = o->metrics;
     metrics.customer_id = slice_of(c->id);
@@ -327,6 +365,8 @@ static inline void hold(fake_store *s, bool held) {
 static inline void fake_store_open(fake_store *s, uv_loop_t *loop) {
   s->store.ops = &fake_ops;
   s->available = true;
+  s->parts = 1;
+  for (size_t i = 0; i < PARTS_MAX; i++) s->again_ms[i] = -1;
   buffer_init(&s->log, 1 << 20);
   assert_int_equal(uv_idle_init(loop, &s->idle), 0);
   s->idle.data = s;
@@ -337,7 +377,7 @@ static inline void fake_store_close(fake_store *s) {
   while (s->answered < s->begun) {
     op o = s->ops[s->answered++ % COUNT(s->ops)];
     if (o.kind == OP_DUE)
-      o.listed(AU_ECANCELED, NULL, 0, o.arg);
+      o.listed(AU_ECANCELED, NULL, o.arg);
     else if (o.kind == OP_SAMPLE)
       o.sampled(AU_ECANCELED, NULL, o.arg);
     else

@@ -111,6 +111,8 @@ static inline au_beat beat_of(const char *customer, const char *session, const c
   };
 }
 
+static const au_sample untold = {0}; /* a single daemon does not look at it */
+
 static fixture *answered; /* whose log the callbacks write to: `arg` is their name */
 
 static inline void log_done(au_status status, void *arg) {
@@ -128,11 +130,13 @@ static inline void log_sample(au_status status, const au_sample *sample, void *a
                          sample ? " with a sample" : "");
 }
 
-static inline void log_due(au_status status, const au_slice *ids, size_t n, void *arg) {
+static inline void log_due(au_status status, const au_due *due, void *arg) {
   assert_false(answered->inside);
   buffer_append_format(&answered->log, "%s:%d[", (const char *)arg, status);
-  for (size_t i = 0; i < n; i++)
-    buffer_append_format(&answered->log, "%.*s", (int)ids[i].len, ids[i].ptr);
+  assert_true((status == AU_OK) == (due != NULL));
+  for (size_t i = 0; due && i < due->n; i++)
+    buffer_append_format(&answered->log, "%.*s", (int)due->ids[i].len, due->ids[i].ptr);
+  if (due) assert_int_equal(due->again_ms, -1);
   buffer_append_text(&answered->log, "] ");
 }
 

@@ -192,7 +192,8 @@ static inline bench *bench_create(void) {
 
 static inline au_status bench_open(bench *b, au_store **out) {
   const char *reason;
-  map_seed seed = {0x0123456789abcdefu, 0xfedcba9876543210u};
+  static uint64_t stores; /* each has its own name in a lease */
+  map_seed seed = {0x0123456789abcdefu + stores++, 0xfedcba9876543210u};
   return redis_store_create(&b->loop, &b->config, clock_system(), seed, &b->counters, &b->events,
                             &reason, out);
 }
@@ -256,6 +257,7 @@ typedef struct outcome {
   bool inside; /* set while the store is being called */
   au_status status;
   au_sample sample;
+  int64_t again_ms;
   size_t n;
   char ids[16][AU_ID_MAX + 1];
 } outcome;
@@ -274,12 +276,14 @@ static inline void on_sampled(au_status status, const au_sample *sample, void *a
   if (sample) o->sample = *sample;
 }
 
-static inline void on_listed(au_status status, const au_slice *ids, size_t n, void *arg) {
+static inline void on_listed(au_status status, const au_due *due, void *arg) {
   outcome *o = arg;
   on_done(status, o);
-  o->n = n;
-  for (size_t i = 0; i < n && i < 16; i++)
-    snprintf(o->ids[i], sizeof o->ids[i], "%.*s", (int)ids[i].len, ids[i].ptr);
+  assert_true((status == AU_OK) == (due != NULL));
+  o->n = due ? due->n : 0;
+  o->again_ms = due ? due->again_ms : 0;
+  for (size_t i = 0; i < o->n && i < 16; i++)
+    snprintf(o->ids[i], sizeof o->ids[i], "%.*s", (int)due->ids[i].len, due->ids[i].ptr);
 }
 
 /* Calls a function of the store and waits for its one answer; the status at once when it
@@ -334,19 +338,22 @@ static inline outcome do_sample(bench *b, const char *customer) {
 
 static inline outcome do_due(bench *b, int64_t min_age_ms, size_t skip, size_t max) {
   outcome o;
-  DO(b, &o, b->store->ops->due(b->store, min_age_ms, skip, max, on_listed, &o));
+  DO(b, &o, b->store->ops->due(b->store, 0, min_age_ms, skip, max, on_listed, &o));
   return o;
 }
 
+/* With what is sampled now. */
 static inline au_status do_save(bench *b, const char *customer, double ema) {
   outcome o;
-  DO(b, &o, b->store->ops->save(b->store, slice_of(customer), ema, on_done, &o));
+  au_sample sample = do_sample(b, customer).sample;
+  DO(b, &o, b->store->ops->save(b->store, slice_of(customer), &sample, ema, on_done, &o));
   return o.status;
 }
 
 static inline au_status do_forget(bench *b, const char *customer) {
   outcome o;
-  DO(b, &o, b->store->ops->forget(b->store, slice_of(customer), on_done, &o));
+  au_sample sample = do_sample(b, customer).sample;
+  DO(b, &o, b->store->ops->forget(b->store, slice_of(customer), &sample, on_done, &o));
   return o.status;
 }
 

@@ -472,10 +472,10 @@ static void the_only_one_leaves_inside_deliver(void **state) {
 
 /* ---- the quiet ------------------------------------------------------------ */
 
-static void expect_quiet(fixture *f, const char *name, int64_t before_ms, int64_t now_ms,
+static void expect_quiet(fixture *f, const char *name, int64_t before_ms, int64_t round_ms,
                          size_t max, const char *want) {
   au_slice ids[8];
-  size_t n = broadcast_quiet(f->broadcast, before_ms, now_ms, ids, max);
+  size_t n = broadcast_quiet(f->broadcast, before_ms, round_ms, ids, max);
   char got[64] = "";
   assert_true(n <= max);
   for (size_t i = 0; i < n; i++) strncat(got, ids[i].ptr, ids[i].len);
@@ -494,7 +494,8 @@ static void the_quiet_are_listed_longest_first(void **state) {
   publish(f, "C", 2, 500);
   expect_quiet(f, "one", 201, 500, 8, "A");
   expect_quiet(f, "it was listed: once is enough", 500, 500, 8, "DB");
-  expect_quiet(f, "all were told at 500", 500, 501, 8, "");
+  expect_quiet(f, "nobody else is silent", 500, 500, 8, "");
+  expect_quiet(f, "they still are", 500, 501, 8, "ADB");
   expect_quiet(f, "up to its room", 501, 600, 2, "CA");
   expect_quiet(f, "the others next", 501, 600, 2, "DB");
   unsubscribe(f, 'd');
@@ -503,6 +504,36 @@ static void the_quiet_are_listed_longest_first(void **state) {
   expect_quiet(f, "a new one first, one that is gone not at all", 700, 700, 8, "ECAB");
   subscribe(f, "A", 'f');
   expect_quiet(f, "one more listener makes no new customer", 700, 700, 8, "");
+  publish(f, "A", 3, 710);
+  expect_quiet(f, "not one that was published since", 705, 720, 8, "ECB");
+  expect_quiet(f, "an older word is none", 711, 730, 8, "AECB");
+}
+
+/* It is told all the same, and listed in the next round again. */
+static void who_is_told_stays_quiet(void **state) {
+  fixture *f = *state;
+  subscribe(f, "A", 'a');
+  expect_quiet(f, "new", 100, 100, 8, "A");
+  buffer_clear(&f->log);
+  au_metrics metrics = {.customer_id = slice_of("A"), .count = 7};
+  broadcast_tell(f->broadcast, &metrics, 100);
+  broadcast_run(f->broadcast, 8);
+  expect_log(f, "told", "wake a:A7 ");
+  expect_quiet(f, "still quiet", 50, 200, 8, "A");
+  metrics.customer_id = slice_of("nobody");
+  broadcast_tell(f->broadcast, &metrics, 200);
+  expect_log(f, "nobody is told nothing", "");
+}
+
+static void a_new_one_is_waited_for_once(void **state) {
+  fixture *f = *state;
+  assert_false(broadcast_await(f->broadcast, slice_of("A")));
+  subscribe(f, "A", 'a');
+  assert_true(broadcast_await(f->broadcast, slice_of("A")));
+  assert_false(broadcast_await(f->broadcast, slice_of("A")));
+  subscribe(f, "B", 'b');
+  publish(f, "B", 1, 100);
+  assert_false(broadcast_await(f->broadcast, slice_of("B")));
 }
 
 static void a_message_that_was_not_printed_leaves_one_quiet(void **state) {
@@ -535,6 +566,8 @@ int main(void) {
       TEST(coming_and_going_inside_deliver),
       TEST(the_only_one_leaves_inside_deliver),
       TEST(the_quiet_are_listed_longest_first),
+      TEST(who_is_told_stays_quiet),
+      TEST(a_new_one_is_waited_for_once),
       TEST(a_message_that_was_not_printed_leaves_one_quiet),
   };
   return cmocka_run_group_tests_name("broadcast", tests, NULL, NULL);

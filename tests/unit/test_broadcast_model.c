@@ -25,8 +25,9 @@ typedef struct listener {
 static struct model {
   broadcast *broadcast;
   listener listeners[LISTENERS];
-  uint32_t last[CUSTOMERS];   /* number of the newest message */
-  int64_t told_ms[CUSTOMERS]; /* 0: never since it began */
+  uint32_t last[CUSTOMERS];     /* number of the newest message */
+  int64_t spoken_ms[CUSTOMERS]; /* -1: silent */
+  int64_t listed_ms[CUSTOMERS]; /* of the silent; 0: never since it fell silent */
   int subscribers[CUSTOMERS];
   bool watched[CUSTOMERS];
   int64_t now_ms;
@@ -80,7 +81,10 @@ static void model_watch(void *arg, au_slice customer_id, bool on) {
 
 static void model_subscribe(listener *l, int customer) {
   char id = (char)('A' + customer);
-  if (m.subscribers[customer] == 0) m.told_ms[customer] = 0;
+  if (m.subscribers[customer] == 0) {
+    m.spoken_ms[customer] = -1;
+    m.listed_ms[customer] = 0;
+  }
   assert_int_equal(broadcast_subscribe(m.broadcast, (au_slice){&id, 1}, &l->s), AU_OK);
   m.subscribers[customer]++;
   assert_true(m.watched[customer]);
@@ -144,7 +148,7 @@ static void model_publish(int customer) {
   if (m.subscribers[customer] > 0) {
     m.overtaken += owed_to(customer) > 0;
     m.last[customer]++;
-    m.told_ms[customer] = m.now_ms;
+    m.spoken_ms[customer] = m.now_ms;
   }
   broadcast_publish(m.broadcast, &metrics, m.now_ms);
   assert_int_equal(m.wakes, wakes + (m.subscribers[customer] > 0));
@@ -160,22 +164,31 @@ static void model_run(size_t max) {
   assert_true(m.delivered == max || !more);
 }
 
-/* All that were told before, in the order of when, up to `max`; then told now. */
+/* All that are silent and were not listed in this round, longest not listed first, up to
+ * `max`. */
 static void model_quiet(int64_t before_ms, size_t max) {
   au_slice ids[CUSTOMERS];
   size_t n = broadcast_quiet(m.broadcast, before_ms, m.now_ms, ids, max), want = 0;
-  for (int c = 0; c < CUSTOMERS; c++) want += m.subscribers[c] > 0 && m.told_ms[c] < before_ms;
+  for (int c = 0; c < CUSTOMERS; c++) {
+    if (m.subscribers[c] == 0) continue;
+    if (m.spoken_ms[c] >= 0 && m.spoken_ms[c] < before_ms) {
+      m.spoken_ms[c] = -1;
+      m.listed_ms[c] = 0;
+    }
+    want += m.spoken_ms[c] < 0 && m.listed_ms[c] < m.now_ms;
+  }
   assert_int_equal(n, want < max ? want : max);
   int64_t last_ms = 0;
   for (size_t i = 0; i < n; i++) {
     int c = customer_at(ids[i]);
-    assert_true(m.subscribers[c] > 0);
-    assert_true(m.told_ms[c] >= last_ms && m.told_ms[c] < before_ms);
-    last_ms = m.told_ms[c];
-    m.told_ms[c] = m.now_ms;
+    assert_true(m.subscribers[c] > 0 && m.spoken_ms[c] < 0);
+    assert_true(m.listed_ms[c] >= last_ms && m.listed_ms[c] < m.now_ms);
+    last_ms = m.listed_ms[c];
+    m.listed_ms[c] = m.now_ms;
   }
-  for (int c = 0; c < CUSTOMERS; c++) /* whoever was left out was told later */
-    if (n == max && m.subscribers[c] > 0) assert_true(m.told_ms[c] >= last_ms);
+  for (int c = 0; c < CUSTOMERS; c++) /* whoever was left out was listed later */
+    if (n == max && m.subscribers[c] > 0 && m.spoken_ms[c] < 0)
+      assert_true(m.listed_ms[c] >= last_ms);
 }
 
 static void model_step(void) {

@@ -9,9 +9,9 @@ static void answers_come_later_and_in_order(void **state) {
   sample(f, "shop", "sample");
   CALL(f, AU_OK, leave(f->store, &other, log_done, "leave"));
   CALL(f, AU_OK, shorten(f->store, &beat, GRACE_MS, log_done, "shorten"));
-  CALL(f, AU_OK, due(f->store, 0, 0, 10, log_due, "due"));
-  CALL(f, AU_OK, save(f->store, slice_of("shop"), 2.5, log_done, "save"));
-  CALL(f, AU_OK, forget(f->store, slice_of("shop"), log_done, "forget"));
+  CALL(f, AU_OK, due(f->store, 0, 0, 0, 10, log_due, "due"));
+  CALL(f, AU_OK, save(f->store, slice_of("shop"), &untold, 2.5, log_done, "save"));
+  CALL(f, AU_OK, forget(f->store, slice_of("shop"), &untold, log_done, "forget"));
   sample(f, "shop", "sample");
   au_metrics metrics = {slice_of("shop"), 1, 7, 2.5, false};
   CALL(f, AU_OK, publish(f->store, &metrics, log_done, "publish"));
@@ -46,8 +46,8 @@ static void refusals_come_at_once_and_only_once(void **state) {
   au_metrics metrics = {.customer_id = too_long};
   CALL(f, AU_EINVAL, sample(f->store, too_long, log_sample, "x"));
   CALL(f, AU_EINVAL, sample(f->store, (au_slice){0}, log_sample, "x"));
-  CALL(f, AU_EINVAL, save(f->store, too_long, 1, log_done, "x"));
-  CALL(f, AU_EINVAL, forget(f->store, too_long, log_done, "x"));
+  CALL(f, AU_EINVAL, save(f->store, too_long, &untold, 1, log_done, "x"));
+  CALL(f, AU_EINVAL, forget(f->store, too_long, &untold, log_done, "x"));
   CALL(f, AU_EINVAL, publish(f->store, &metrics, log_done, "x"));
   CALL(f, AU_EINVAL, shorten(f->store, &beat, GRACE_MS + 1, log_done, "x"));
   beat.session_id = too_long;
@@ -143,7 +143,7 @@ static void the_ring_grows_while_it_is_in_use(void **state) {
   for (int i = 0; i < 500; i++) {
     snprintf(id, sizeof id, "shop-%d", i);
     touch(f, id, "s", "t");
-    CALL(f, AU_OK, save(f->store, slice_of(id), i, log_done, "t"));
+    CALL(f, AU_OK, save(f->store, slice_of(id), &untold, i, log_done, "t"));
   }
   while (f->store->ops->health(f->store).in_flight > 0) turn(f);
   breeder b = {f, 0, 0};

@@ -2,12 +2,12 @@
  * changes, expiry, and the end. */
 #include "memory_case.h"
 
-static void forget_the_listed(au_status status, const au_slice *ids, size_t n, void *arg) {
+static void forget_the_listed(au_status status, const au_due *due, void *arg) {
   fixture *f = arg;
   assert_int_equal(status, AU_OK);
-  for (size_t i = 0; i < n; i++) {
-    CALL(f, AU_OK, forget(f->store, ids[i], log_done, "forgot"));
-    buffer_append_format(&f->log, "%.*s ", (int)ids[i].len, ids[i].ptr); /* still valid */
+  for (size_t i = 0; i < due->n; i++) {
+    CALL(f, AU_OK, forget(f->store, due->ids[i], &untold, log_done, "forgot"));
+    buffer_append_format(&f->log, "%.*s ", (int)due->ids[i].len, due->ids[i].ptr); /* still valid */
   }
 }
 
@@ -20,11 +20,11 @@ static void the_listed_stay_while_they_are_read(void **state) {
   }
   turn(f);
   buffer_clear(&f->log);
-  CALL(f, AU_OK, due(f->store, 0, 0, 10, forget_the_listed, f));
+  CALL(f, AU_OK, due(f->store, 0, 0, 0, 10, forget_the_listed, f));
   turn(f);
   expect_log(f, "a b c forgot:0 forgot:0 forgot:0 ");
-  CALL(f, AU_OK, due(f->store, 0, 0, 0, log_due, "none"));
-  CALL(f, AU_OK, due(f->store, 0, 0, 10, log_due, "left"));
+  CALL(f, AU_OK, due(f->store, 0, 0, 0, 0, log_due, "none"));
+  CALL(f, AU_OK, due(f->store, 0, 0, 0, 10, log_due, "left"));
   turn(f);
   expect_log(f, "none:0[] left:0[c] ");
 }
@@ -32,13 +32,13 @@ static void the_listed_stay_while_they_are_read(void **state) {
 static void due_and_elapsed_go_by_the_clock(void **state) {
   fixture *f = *state;
   touch(f, "a", "s", "touch");
-  CALL(f, AU_OK, save(f->store, slice_of("a"), 3, log_done, "save"));
+  CALL(f, AU_OK, save(f->store, slice_of("a"), &untold, 3, log_done, "save"));
   turn(f);
   buffer_clear(&f->log);
   f->now_ms += 50;
-  CALL(f, AU_OK, due(f->store, 51, 0, 10, log_due, "early"));
-  CALL(f, AU_OK, due(f->store, 50, 0, 10, log_due, "due"));
-  CALL(f, AU_OK, due(f->store, 50, 1, 10, log_due, "skipped"));
+  CALL(f, AU_OK, due(f->store, 0, 51, 0, 10, log_due, "early"));
+  CALL(f, AU_OK, due(f->store, 0, 50, 0, 10, log_due, "due"));
+  CALL(f, AU_OK, due(f->store, 0, 50, 1, 10, log_due, "skipped"));
   sample(f, "a", "sample");
   sample(f, "nobody", "nobody");
   turn(f);
@@ -114,13 +114,13 @@ static void stop_cancels_what_is_in_flight(void **state) {
   fixture *f = *state;
   touch(f, "shop", "s", "touch");
   sample(f, "shop", "sample");
-  CALL(f, AU_OK, due(f->store, 0, 0, 10, log_due, "due"));
-  CALL(f, AU_OK, save(f->store, slice_of("shop"), 2.5, log_done, "save"));
+  CALL(f, AU_OK, due(f->store, 0, 0, 0, 10, log_due, "due"));
+  CALL(f, AU_OK, save(f->store, slice_of("shop"), &untold, 2.5, log_done, "save"));
   f->inside = true;
   f->store->ops->stop(f->store, on_stopped, f);
   f->inside = false;
   assert_false(f->store->ops->health(f->store).available);
-  CALL(f, AU_ECANCELED, due(f->store, 0, 0, 10, log_due, "x"));
+  CALL(f, AU_ECANCELED, due(f->store, 0, 0, 0, 10, log_due, "x"));
   expect_log(f, "");
   uv_run(&f->loop, UV_RUN_DEFAULT);
   assert_int_equal(AU_ECANCELED, 7);

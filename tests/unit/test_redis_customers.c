@@ -74,11 +74,66 @@ static void what_another_program_wrote_as_ema(void **state) {
   outcome o = do_sample(b, "c");
   assert_int_equal(o.status, AU_OK);
   assert_false(o.sample.has_ema);
-  assert_false(is_well(b->store)); /* told, and put right by the next tick */
-  assert_true(is_available(b->store));
+  assert_true(is_well(b->store)); /* put right by the next tick */
   assert_int_equal(do_save(b, "c", 2), AU_OK);
-  assert_true(do_sample(b, "c").sample.has_ema);
-  RUN_UNTIL(b, is_well(b->store));
+  assert_true(do_sample(b, "c").sample.ema == 2);
+}
+
+/* What is no time counts as none, for the sample and for the save alike. */
+static void what_another_program_wrote_as_tick(void **state) {
+  bench *b = *state;
+  long long now = redis_ms(b);
+  char soon[24], future[24], leading[24];
+  snprintf(soon, sizeof soon, "%lld", now + 5);
+  snprintf(future, sizeof future, "%lld", now + 10000000);
+  snprintf(leading, sizeof leading, "0%lld", now - 100);
+  const struct {
+    const char *name, *text;
+    bool is_time, has_elapsed;
+  } ticks[] = {
+      {"nothing", "", false, false},
+      {"zero", "0", false, false},
+      {"a word", "now", false, false},
+      {"a fraction", "1700000000000.5", false, false},
+      {"an exponent", "17e11", false, false},
+      {"hexadecimal", "0x18BCFE56800", false, false},
+      {"negative", "-5", false, false},
+      {"a leading zero", leading, false, false},
+      {"sixteen digits", "1700000000000000", false, false},
+      {"long ago", "1", true, true},
+      {"a clock that is a little ahead", soon, true, true},
+      {"a clock that was set back", future, true, false},
+  };
+  for (size_t i = 0; i < sizeof ticks / sizeof ticks[0]; i++) {
+    ASK(&b->server, "SET au:tick:c %s", ticks[i].text);
+    au_sample sample = do_sample(b, "c").sample;
+    if ((sample.ticked_ms > 0) != ticks[i].is_time ||
+        (sample.elapsed_ms > 0) != ticks[i].has_elapsed)
+      fail_msg("%s: %lld, %lld", ticks[i].name, (long long)sample.ticked_ms,
+               (long long)sample.elapsed_ms);
+    if (do_save(b, "c", 1) != AU_OK) fail_msg("%s: not saved", ticks[i].name);
+    long long saved = ASK(&b->server, "GET au:tick:c");
+    if (saved < now - 2000 || saved > redis_ms(b) + 10) fail_msg("%s: %lld", ticks[i].name, saved);
+  }
+  ASK(&b->server, "DEL au:tick:c");
+  ASK(&b->server, "RPUSH au:tick:c 1");
+  assert_int_equal(do_sample(b, "c").sample.ticked_ms, 0);
+  assert_int_equal(do_save(b, "c", 1), AU_OK);
+  assert_in_range(ASK(&b->server, "GET au:tick:c"), now - 2000, redis_ms(b));
+}
+
+static au_status save_sample(bench *b, au_store *store, const char *customer,
+                             const au_sample *sample, double ema) {
+  outcome o;
+  DO(b, &o, store->ops->save(store, slice_of(customer), sample, ema, on_done, &o));
+  return o.status;
+}
+
+static au_status forget_sample(bench *b, au_store *store, const char *customer,
+                               const au_sample *sample) {
+  outcome o;
+  DO(b, &o, store->ops->forget(store, slice_of(customer), sample, on_done, &o));
+  return o.status;
 }
 
 static void saved_and_read_back(void **state) {
@@ -87,14 +142,57 @@ static void saved_and_read_back(void **state) {
   assert_int_equal(do_save(b, "c", 40.4), AU_OK);
   assert_true(holds(b, "ema:c", "40.4"));
   assert_int_equal(ASK(&b->server, "TTL ema:c"), -1);
-  long long ticked = ASK(&b->server, "ZSCORE au:customers c");
+  long long ticked = ASK(&b->server, "GET au:tick:c");
   assert_in_range(ticked, redis_ms(b) - 2000, redis_ms(b));
+  assert_int_equal(ASK(&b->server, "ZSCORE au:customers c"), ticked);
   bench_run_ms(b, 60);
   outcome o = do_sample(b, "c");
   assert_int_equal(o.sample.count, 1);
   assert_true(o.sample.has_ema);
   assert_true(o.sample.ema == 40.4);
   assert_in_range(o.sample.elapsed_ms, 55, 3000);
+  assert_int_equal(o.sample.ticked_ms, ticked);
+  /* The tick is when it was sampled, so that its length is what the average was made of. */
+  bench_run_ms(b, 30);
+  assert_int_equal(save_sample(b, b->store, "c", &o.sample, 41), AU_OK);
+  assert_int_equal(ASK(&b->server, "GET au:tick:c"), ticked + o.sample.elapsed_ms);
+}
+
+/* Of two daemons that sampled the same tick one makes the next, whatever they do. */
+static void one_of_two_ticks(void **state) {
+  bench *b = *state;
+  assert_int_equal(bench_open(b, &b->other), AU_OK);
+  RUN_UNTIL(b, is_available(b->other));
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  au_sample first = do_sample(b, "c").sample;
+  assert_int_equal(save_sample(b, b->store, "c", &first, 1), AU_OK);
+  assert_int_equal(save_sample(b, b->other, "c", &first, 7), AU_EPASSED);
+  assert_true(do_sample(b, "c").sample.ema == 1);
+  bench_run_ms(b, 5);
+  au_sample second = do_sample(b, "c").sample;
+  assert_int_equal(save_sample(b, b->other, "c", &second, 2), AU_OK);
+  assert_int_equal(save_sample(b, b->store, "c", &second, 7), AU_EPASSED);
+  assert_int_equal(save_sample(b, b->store, "c", &first, 7), AU_EPASSED);
+  assert_int_equal(forget_sample(b, b->store, "c", &second), AU_EPASSED);
+  assert_true(do_sample(b, "c").sample.ema == 2);
+  assert_true(is_well(b->store)); /* being passed is no fault of Redis */
+}
+
+/* Between a sample and its save the data set was emptied: nothing of the old one is kept. */
+static void another_data_set(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  au_sample fresh = do_sample(b, "c").sample;
+  assert_int_equal(save_sample(b, b->store, "c", &fresh, 1), AU_OK);
+  au_sample old = do_sample(b, "c").sample;
+  ASK(&b->server, "FLUSHALL");
+  assert_int_equal(save_sample(b, b->store, "c", &old, 5), AU_EPASSED);
+  assert_int_equal(forget_sample(b, b->store, "c", &old), AU_EPASSED);
+  assert_int_equal(ASK(&b->server, "DBSIZE"), 0);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  au_sample again = do_sample(b, "c").sample;
+  assert_false(again.has_ema);
+  assert_int_equal(save_sample(b, b->store, "c", &again, 1), AU_OK);
 }
 
 /* More of them than one portion takes. */
@@ -123,6 +221,7 @@ static void who_is_due(void **state) {
   assert_int_equal(o.n, 1);
   assert_string_equal(o.ids[0], "older");
   assert_int_equal(do_due(b, 1000, 3, 10).n, 0);
+  assert_int_equal(o.again_ms, -1);
   assert_int_equal(do_save(b, "older", 1), AU_OK); /* takes it off */
   assert_int_equal(do_due(b, 1000, 0, 10).n, 2);
 }
@@ -136,12 +235,76 @@ static void what_is_no_customer_is_taken_off(void **state) {
   RUN_UNTIL(b, ASK(&b->server, "ZCARD au:customers") == 1);
 }
 
+/* ---- the lease ----------------------------------------------------------------------- */
+
+static outcome due_of(bench *b, au_store *store) {
+  outcome o;
+  DO(b, &o, store->ops->due(store, 0, 1000, 0, 10, on_listed, &o));
+  assert_int_equal(o.status, AU_OK);
+  return o;
+}
+
+/* The first to ask ticks, and goes on by asking; the other is told how long that lasts, and
+ * ticks when it has. */
+static void one_holds_the_lease(void **state) {
+  bench *b = *state;
+  long long lease_ms = b->config.ema_interval_ms * 3 / 2;
+  assert_int_equal(bench_open(b, &b->other), AU_OK);
+  RUN_UNTIL(b, is_available(b->other));
+  ASK(&b->server, "ZADD au:customers 0 c");
+  assert_int_equal(due_of(b, b->store).n, 1);
+  assert_int_equal(ASK(&b->server, "STRLEN au:lease"), 16);
+  assert_in_range(ASK(&b->server, "PTTL au:lease"), lease_ms - 3000, lease_ms);
+  ASK(&b->server, "PEXPIRE au:lease 5000");
+  outcome o = due_of(b, b->other);
+  assert_int_equal(o.n, 0);
+  assert_in_range(o.again_ms, 2000, 5001);
+  assert_in_range(ASK(&b->server, "PTTL au:lease"), 2000, 5000); /* not prolonged by that */
+  assert_int_equal(due_of(b, b->store).n, 1);
+  assert_in_range(ASK(&b->server, "PTTL au:lease"), lease_ms - 3000, lease_ms);
+  ASK(&b->server, "PEXPIRE au:lease 50");
+  o = due_of(b, b->other);
+  bench_run_ms(b, (uint64_t)o.again_ms);
+  assert_int_equal(due_of(b, b->other).n, 1);
+  assert_true(due_of(b, b->store).again_ms > lease_ms - 3000); /* it has changed hands */
+}
+
+/* Only another program can write these; they stop nobody. */
+static void odd_leases(void **state) {
+  bench *b = *state;
+  static const char *const odd[] = {"SET", "RPUSH"}; /* without an end, a list */
+  ASK(&b->server, "ZADD au:customers 0 c");
+  for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+    ASK(&b->server, "DEL au:lease");
+    ASK(&b->server, "%s au:lease somebody", odd[i]);
+    if (due_of(b, b->store).n != 1) fail_msg("%s", odd[i]);
+    assert_true(ASK(&b->server, "PTTL au:lease") > 0);
+  }
+}
+
+/* Only who ticks scans. */
+static void the_holder_scans(void **state) {
+  bench *b = *state;
+  static const char json[] = "{\"customerId\":\"c\",\"sessionId\":\"s\",\"tabId\":\"t\"}";
+  assert_int_equal(bench_open(b, &b->other), AU_OK);
+  RUN_UNTIL(b, is_available(b->other));
+  assert_int_equal(due_of(b, b->store).n, 0);
+  ASK(&b->server, "SET presence:c:s %s EX 100", json);
+  b->other->ops->reconcile(b->other);
+  due_of(b, b->other);
+  bench_run_ms(b, 50);
+  assert_int_equal(do_sample(b, "c").sample.count, 0);
+  b->store->ops->reconcile(b->store);
+  assert_int_equal(due_of(b, b->store).n, 1);
+  assert_int_equal(do_sample(b, "c").sample.count, 1);
+}
+
 static void forgotten_only_when_empty(void **state) {
   bench *b = *state;
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   assert_int_equal(do_save(b, "c", 1), AU_OK);
   assert_int_equal(do_forget(b, "c"), AU_OK);
-  assert_int_equal(ASK(&b->server, "EXISTS ema:c au:idx:c au:customers"), 3);
+  assert_int_equal(ASK(&b->server, "EXISTS ema:c au:idx:c au:tick:c au:customers"), 4);
   assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
   ASK(&b->server, "ZADD au:idx:c 1000 ended");
   assert_int_equal(do_forget(b, "c"), AU_OK);
@@ -237,10 +400,16 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CASE(an_unknown_customer_is_zero_and_stays_unknown),
       CASE(what_another_program_wrote_as_ema),
+      CASE(what_another_program_wrote_as_tick),
       CASE(saved_and_read_back),
+      CASE(one_of_two_ticks),
+      CASE(another_data_set),
       CASE(a_save_clears_ended_sessions),
       CASE(who_is_due),
       CASE(what_is_no_customer_is_taken_off),
+      CASE(one_holds_the_lease),
+      CASE(odd_leases),
+      CASE(the_holder_scans),
       CASE(forgotten_only_when_empty),
       CASE(published_to_those_who_watch),
       CASE(watched_and_not_and_watched),

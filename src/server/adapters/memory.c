@@ -106,7 +106,7 @@ static void answer_due(memory_store *m, const op *o) {
   if (want > m->due_room) {
     au_slice *grown = realloc(m->due, want * sizeof *grown);
     if (!grown) {
-      o->cb.due(AU_ENOMEM, NULL, 0, o->arg);
+      o->cb.due(AU_ENOMEM, NULL, o->arg);
       return;
     }
     m->due = grown;
@@ -114,7 +114,8 @@ static void answer_due(memory_store *m, const op *o) {
   }
   size_t n =
       presence_table_due(m->table, o->in.due.min_age_ms, now_of(m), o->in.due.skip, m->due, want);
-  o->cb.due(AU_OK, m->due, n, o->arg);
+  const au_due due = {.ids = m->due, .n = n, .again_ms = -1};
+  o->cb.due(AU_OK, &due, o->arg);
 }
 
 void memory_store_sample(au_store *store, au_slice customer_id, au_sample *out) {
@@ -150,7 +151,7 @@ static void answer(memory_store *m, const op *o) {
 static void cancel(const op *o) {
   switch (o->kind) {
   case OP_SAMPLE: o->cb.sample(AU_ECANCELED, NULL, o->arg); break;
-  case OP_DUE: o->cb.due(AU_ECANCELED, NULL, 0, o->arg); break;
+  case OP_DUE: o->cb.due(AU_ECANCELED, NULL, o->arg); break;
   default: o->cb.done(AU_ECANCELED, o->arg); break;
   }
 }
@@ -238,8 +239,15 @@ static au_status memory_sample(au_store *store, au_slice customer_id, au_sample_
   return AU_OK;
 }
 
-static au_status memory_due(au_store *store, int64_t min_age_ms, size_t skip, size_t max,
-                            au_due_fn cb, void *arg) {
+/* The only daemon there is: it ticks everybody, in one part, and nobody passes it. */
+static uint32_t memory_parts(const au_store *store) {
+  (void)store;
+  return 1;
+}
+
+static au_status memory_due(au_store *store, uint32_t part, int64_t min_age_ms, size_t skip,
+                            size_t max, au_due_fn cb, void *arg) {
+  (void)part;
   memory_store *m = memory_of(store);
   au_status status = ready(m);
   if (status != AU_OK) return status;
@@ -247,13 +255,13 @@ static au_status memory_due(au_store *store, int64_t min_age_ms, size_t skip, si
   o->cb.due = cb;
   o->in.due.min_age_ms = min_age_ms;
   o->in.due.skip = skip;
-  o->in.due.skip = skip;
   o->in.due.max = max;
   return AU_OK;
 }
 
-static au_status memory_save(au_store *store, au_slice customer_id, double ema, au_done_fn cb,
-                             void *arg) {
+static au_status memory_save(au_store *store, au_slice customer_id, const au_sample *sample,
+                             double ema, au_done_fn cb, void *arg) {
+  (void)sample;
   memory_store *m = memory_of(store);
   au_status status = ready_for(m, customer_id);
   if (status != AU_OK) return status;
@@ -263,7 +271,9 @@ static au_status memory_save(au_store *store, au_slice customer_id, double ema, 
   return AU_OK;
 }
 
-static au_status memory_forget(au_store *store, au_slice customer_id, au_done_fn cb, void *arg) {
+static au_status memory_forget(au_store *store, au_slice customer_id, const au_sample *sample,
+                               au_done_fn cb, void *arg) {
+  (void)sample;
   memory_store *m = memory_of(store);
   au_status status = ready_for(m, customer_id);
   if (status != AU_OK) return status;
@@ -339,6 +349,7 @@ static const au_store_ops memory_ops = {
     .leave = memory_leave,
     .shorten = memory_shorten,
     .sample = memory_sample,
+    .parts = memory_parts,
     .due = memory_due,
     .save = memory_save,
     .forget = memory_forget,

@@ -367,7 +367,9 @@ void presence_table_sample(presence_table *t, au_slice customer_id, int64_t now_
   out->count = c->sessions;
   out->has_ema = c->has_ema;
   out->ema = c->ema;
-  if (c->has_ema) out->elapsed_ms = now_ms - c->waiting.at_ms;
+  if (!c->has_ema) return;
+  out->ticked_ms = c->waiting.at_ms;
+  out->elapsed_ms = now_ms - c->waiting.at_ms;
 }
 
 /* A list of customers that is being filled. */

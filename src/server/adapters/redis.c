@@ -4,6 +4,8 @@
 
 #include "redis_store.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +13,11 @@
 
 redis_node *redis_store_node(const redis_store *s, au_slice customer_id) {
   (void)customer_id; /* one Redis has them all */
+  return s->node;
+}
+
+redis_node *redis_store_list_node(const redis_store *s, size_t group) {
+  (void)group; /* as above */
   return s->node;
 }
 
@@ -55,8 +62,7 @@ static bool has_sessions(void *arg, au_slice customer_id) {
   return own.count > 0;
 }
 
-void redis_store_learn(redis_store *s, au_slice customer_id, const au_sample *sample,
-                       int64_t ticked_ms) {
+void redis_store_learn(redis_store *s, au_slice customer_id, const au_sample *sample) {
   int64_t now_ms = redis_store_mono_ms(s);
   au_sample own;
   presence_table_sample(s->table, customer_id, now_ms, &own);
@@ -64,7 +70,7 @@ void redis_store_learn(redis_store *s, au_slice customer_id, const au_sample *sa
       .others = sample->count > own.count ? sample->count - own.count : 0,
       .has_ema = sample->has_ema,
       .ema = sample->ema,
-      .ticked_ms = ticked_ms,
+      .ticked_ms = sample->ticked_ms,
   };
   if (sample->count == 0 && !sample->has_ema)
     redis_known_forget(s->known, customer_id);
@@ -92,8 +98,11 @@ static void complete_sample(void *arg, au_slice customer_id, au_sample *sample) 
 /* ---- au_store ------------------------------------------------------------- */
 
 static void redis_start_reconcile(au_store *store) {
-  redis_store *s = redis_store_of(store);
-  if (redis_node_admits(s->node, 1) == AU_OK) redis_reconcile_begin(s->node->reconcile);
+  redis_reconcile_want(redis_store_of(store)->node->reconcile);
+}
+
+static uint32_t redis_parts(const au_store *store) {
+  return (uint32_t)redis_keys_groups(&((const redis_store *)store)->keys);
 }
 
 static void redis_set_watch(au_store *store, au_slice customer_id, bool on) {
@@ -150,6 +159,7 @@ static const au_store_ops redis_ops = {
     .leave = redis_leave,
     .shorten = redis_shorten,
     .sample = redis_sample,
+    .parts = redis_parts,
     .due = redis_due,
     .save = redis_save,
     .forget = redis_forget,
@@ -178,6 +188,13 @@ static au_status create_parts(redis_store *s) {
   return status;
 }
 
+/* Told to nobody but Redis, and all the same not the seed itself. */
+static void name_store(redis_store *s) {
+  uint64_t name = (s->seed.k0 ^ (s->seed.k1 >> 29)) * 0x9e3779b97f4a7c15u;
+  name ^= name >> 32;
+  snprintf(s->name, sizeof s->name, "%016" PRIx64, name);
+}
+
 au_status redis_store_create(uv_loop_t *loop, const au_config *config, const au_clock *clock,
                              map_seed seed, stats *counters, const au_store_events *events,
                              const char **reason, au_store **out) {
@@ -191,6 +208,8 @@ au_status redis_store_create(uv_loop_t *loop, const au_config *config, const au_
   s->seed = seed;
   s->counters = counters;
   s->events = events;
+  s->lease_ms = config->ema_interval_ms * 3 / 2;
+  name_store(s);
   buffer_init(&s->value, REDIS_VALUE_MAX_BYTES);
   au_status status = redis_url_parse(config->redis_url, &s->url, reason);
   s->url.ca_file = config->redis_ca;

@@ -76,6 +76,13 @@ au_slice redis_key_customers(const redis_keys *keys, redis_key *room, size_t gro
   return slice_of("au:customers");
 }
 
+au_slice redis_key_lease(const redis_keys *keys, redis_key *room, size_t group) {
+  (void)keys;
+  (void)room;
+  (void)group;
+  return slice_of("au:lease");
+}
+
 static bool cut(au_slice *text, const char *prefix) {
   size_t len = strlen(prefix);
   if (text->len < len || memcmp(text->ptr, prefix, len) != 0) return false;

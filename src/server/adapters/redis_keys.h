@@ -28,7 +28,8 @@ au_slice redis_key_presence(const redis_keys *keys, redis_key *room, au_slice cu
                             au_slice session_id);
 au_slice redis_key_index(const redis_keys *keys, redis_key *room, au_slice customer_id);
 au_slice redis_key_ema(const redis_keys *keys, redis_key *room, au_slice customer_id);
-/* When the average was made, milliseconds of Redis's clock. */
+
+/* The time of the customer's last tick. In the slot of its average, with which it changes. */
 au_slice redis_key_tick(const redis_keys *keys, redis_key *room, au_slice customer_id);
 
 /* A channel is no key: it has no slot and no braces. */
@@ -42,6 +43,8 @@ size_t redis_keys_group_of(const redis_keys *keys, au_slice customer_id);
 
 /* ZSET: customer -> time of its last tick. */
 au_slice redis_key_customers(const redis_keys *keys, redis_key *room, size_t group);
+/* The name of the daemon that ticks the group. In the slot of its list. */
+au_slice redis_key_lease(const redis_keys *keys, redis_key *room, size_t group);
 
 /* Whether `key` is presence:{customer}:{session} with two valid ids, which then
  * point into it. */

@@ -1,5 +1,8 @@
-/* Customers in Redis: counts, averages, ticks and messages. Must not know sessions' keys
- * or how an average is made. */
+/* One customer in Redis: its count, its average, its tick and its messages. Must not know
+ * sessions' keys, how an average is made or who is due.
+ *
+ * While a node is not whole, its customers are those of the daemon's own store, with the
+ * others as they were known last; what was sampled there ends there. */
 #include "../wire.h"
 #include "redis_local.h"
 #include "redis_script.h"
@@ -8,21 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One operation about one customer, or about none (due). */
+/* One operation about one customer. */
 typedef struct query {
   redis_op op; /* first: an op is cast to its query */
   union {
     au_done_fn done;
     au_sample_fn sample;
-    au_due_fn due;
   } cb;
   void *arg;
   au_sample sample;
-  int64_t ticked_ms;
-  au_metrics metrics;  /* publish */
-  redis_waiter waiter; /* due: for the scan to have passed */
-  int64_t min_age_ms;
-  size_t skip, max;
+  au_metrics metrics; /* publish */
   uint8_t id_len;
   char id[AU_ID_MAX];
 } query;
@@ -72,7 +70,7 @@ static void end_sample(query *q) {
   void *arg = q->arg;
   au_status status = q->op.status;
   if (status == AU_OK) {
-    redis_store_learn(s, query_id(q), &q->sample, q->ticked_ms);
+    redis_store_learn(s, query_id(q), &q->sample);
   } else if (redis_local_takes(status)) {
     memory_store_sample(s->own, query_id(q), &q->sample);
     status = AU_OK;
@@ -91,156 +89,83 @@ static void on_count(au_status status, const redisReply *reply, void *arg) {
   if (q->op.pending == 0) end_sample(q);
 }
 
-/* What another program wrote there and is no number counts as absent, so that the next
- * tick puts it right; an odd type too, though that one is a refusal worth telling. */
-static void on_ema(au_status status, const redisReply *reply, void *arg) {
-  query *q = arg;
-  if (status == AU_OK && redis_reply_is_error_code(reply, "WRONGTYPE")) {
-    (void)redis_node_check(q->op.node, status, reply, REDIS_WANT_TEXT);
-    q->op.pending--;
-  } else if (redis_op_take(&q->op, status, reply, REDIS_WANT_TEXT)) {
-    q->sample.has_ema = redis_reply_number(reply, &q->sample.ema);
+/* As REDIS_SCRIPT_SAVE reads it; 0 for anything but a time. */
+static int64_t ticked_of(const redisReply *reply) {
+  au_slice text = redis_reply_text(reply);
+  if (text.len == 0 || text.len > 15 || text.ptr[0] == '0') return 0;
+  int64_t ms = 0;
+  for (size_t i = 0; i < text.len; i++) {
+    if (text.ptr[i] < '0' || text.ptr[i] > '9') return 0;
+    ms = ms * 10 + (text.ptr[i] - '0');
   }
-  if (q->op.pending == 0) end_sample(q);
+  return ms;
 }
 
-static void on_ticked(au_status status, const redisReply *reply, void *arg) {
+/* A time far ahead is one of a clock that was set back since. */
+static int64_t elapsed_of(const redis_node *n, int64_t ticked_ms) {
+  int64_t elapsed_ms = redis_node_now_ms(n) - ticked_ms;
+  if (ticked_ms == 0 || elapsed_ms < -(int64_t)n->store->config->ema_interval_ms) return 0;
+  return elapsed_ms > 1 ? elapsed_ms : 1;
+}
+
+/* What another program wrote there and is no number counts as absent, so that the next
+ * tick puts it right; MGET has nil for odd types. */
+static void on_average(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
-  double ticked_ms;
-  if (redis_op_take(&q->op, status, reply, REDIS_WANT_TEXT) &&
-      redis_reply_number(reply, &ticked_ms) && ticked_ms > 0) {
-    double elapsed_ms = (double)redis_node_now_ms(q->op.node) - ticked_ms;
-    q->ticked_ms = (int64_t)ticked_ms;
-    q->sample.elapsed_ms = elapsed_ms > 1 ? (int64_t)elapsed_ms : 1;
+  if (redis_op_take(&q->op, status, reply, REDIS_WANT_ARRAY) && reply->elements == 2) {
+    q->sample.has_ema = redis_reply_number(reply->element[0], &q->sample.ema);
+    q->sample.ticked_ms = ticked_of(reply->element[1]);
+    q->sample.elapsed_ms = elapsed_of(q->op.node, q->sample.ticked_ms);
   }
   if (q->op.pending == 0) end_sample(q);
 }
 
 au_status redis_sample(au_store *store, au_slice customer_id, au_sample_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
-  redis_store *own_of = redis_store_of(store);
-  if (!redis_node_is_whole(redis_store_node(own_of, customer_id)))
-    return own_of->own->ops->sample(own_of->own, customer_id, cb, arg);
+  redis_store *s = redis_store_of(store);
+  redis_node *n = redis_store_node(s, customer_id);
+  if (!redis_node_is_whole(n)) return s->own->ops->sample(s->own, customer_id, cb, arg);
   au_status status;
-  query *q = query_create(redis_store_node(redis_store_of(store), customer_id), 3, customer_id, arg,
-                          &status);
+  query *q = query_create(n, 2, customer_id, arg, &status);
   if (!q) return status;
   q->cb.sample = cb;
-  const redis_store *s = q->op.node->store;
-  redis_key index, ema, list;
+  redis_key index, ema, tick;
   redis_number room;
   char after_now[1 + sizeof room.text] = "(";
-  au_slice now = redis_number_text(&room, redis_node_now_ms(q->op.node));
+  au_slice now = redis_number_text(&room, redis_node_now_ms(n));
   memcpy(after_now + 1, now.ptr, now.len);
   const au_slice count[] = {slice_of("ZCOUNT"),
                             redis_key_index(&s->keys, &index, customer_id),
                             {after_now, 1 + now.len},
                             slice_of("+inf")};
-  const au_slice get[] = {slice_of("GET"), redis_key_ema(&s->keys, &ema, customer_id)};
-  const au_slice ticked[] = {slice_of("ZSCORE"), redis_store_list(s, &list, customer_id),
-                             customer_id};
+  const au_slice average[] = {slice_of("MGET"), redis_key_ema(&s->keys, &ema, customer_id),
+                              redis_key_tick(&s->keys, &tick, customer_id)};
   redis_op_send(&q->op, count, 4, on_count, q);
-  redis_op_send(&q->op, get, 2, on_ema, q);
-  redis_op_send(&q->op, ticked, 3, on_ticked, q);
-  return query_begin(q);
-}
-
-/* ---- due ------------------------------------------------------------------ */
-
-static void end_due(query *q, const au_slice *ids, size_t n) {
-  redis_op_end(&q->op);
-  au_due_fn cb = q->cb.due;
-  void *arg = q->arg;
-  au_status status = q->op.status;
-  free(q);
-  cb(status, ids, status == AU_OK ? n : 0, arg);
-}
-
-static void on_removed(au_status status, const redisReply *reply, void *arg) {
-  (void)status; /* the next list tells whether it is still there */
-  (void)reply;
-  (void)arg;
-}
-
-static void remove_foreign(redis_node *n, au_slice member) {
-  redis_key list;
-  const au_slice args[] = {slice_of("ZREM"), redis_key_customers(&n->store->keys, &list, 0),
-                           member};
-  au_status status = redis_link_command(n->link, args, 3, on_removed, NULL);
-  (void)status; /* as in on_removed */
-}
-
-static void on_due(au_status status, const redisReply *reply, void *arg) {
-  query *q = arg;
-  if (!redis_op_take(&q->op, status, reply, REDIS_WANT_ARRAY) || reply->elements == 0) {
-    end_due(q, NULL, 0);
-    return;
-  }
-  au_slice *ids = calloc(reply->elements, sizeof *ids);
-  size_t n = 0;
-  if (!ids) q->op.status = AU_ENOMEM;
-  for (size_t i = 0; ids && i < reply->elements; i++) {
-    au_slice id = redis_reply_text(reply->element[i]);
-    if (wire_valid_id(id))
-      ids[n++] = id;
-    else
-      remove_foreign(q->op.node, id);
-  }
-  end_due(q, ids, n);
-  free(ids);
-}
-
-static void send_due(query *q) {
-  redis_key list;
-  redis_number oldest, skip, max;
-  int64_t last_ms = redis_node_now_ms(q->op.node) - q->min_age_ms;
-  const au_slice args[] = {slice_of("ZRANGEBYSCORE"),
-                           redis_key_customers(&q->op.node->store->keys, &list, 0),
-                           slice_of("-inf"),
-                           redis_number_text(&oldest, last_ms),
-                           slice_of("LIMIT"),
-                           redis_number_text(&skip, (int64_t)q->skip),
-                           redis_number_text(&max, (int64_t)q->max)};
-  redis_op_send(&q->op, args, 7, on_due, q);
-}
-
-static void on_scan_passed(redis_waiter *waiter, au_status status) {
-  query *q = (query *)(void *)((char *)waiter - offsetof(query, waiter));
-  q->op.pending--;
-  q->op.status = status;
-  if (status == AU_OK) q->op.status = redis_node_admits(q->op.node, 1);
-  send_due(q);
-  if (q->op.pending == 0) end_due(q, NULL, 0);
-}
-
-/* A tick begins with this list. When a scan has just begun it is waited for, as long as
- * it is young, so that keys of other programs count in the same tick. */
-au_status redis_due(au_store *store, int64_t min_age_ms, size_t skip, size_t max, au_due_fn cb,
-                    void *arg) {
-  redis_store *own_of = redis_store_of(store);
-  if (!redis_node_is_whole(own_of->node))
-    return own_of->own->ops->due(own_of->own, min_age_ms, skip, max, cb, arg);
-  au_status status;
-  query *q = query_create(redis_store_of(store)->node, 1, (au_slice){NULL, 0}, arg, &status);
-  if (!q) return status;
-  q->cb.due = cb;
-  q->min_age_ms = min_age_ms;
-  q->skip = skip;
-  q->max = max;
-  q->waiter.go = on_scan_passed;
-  if (redis_reconcile_wait(q->op.node->reconcile, &q->waiter))
-    q->op.pending++;
-  else
-    send_due(q);
+  redis_op_send(&q->op, average, 3, on_average, q);
   return query_begin(q);
 }
 
 /* ---- save, forget, publish ------------------------------------------------ */
 
+/* True when the tick was written. */
+static bool tick_written(query *q, au_status status, const redisReply *reply) {
+  if (!redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER)) return false;
+  if (reply->integer == REDIS_TICK_PASSED)
+    q->op.status = AU_EPASSED;
+  else
+    redis_node_wrote(q->op.node);
+  return reply->integer == REDIS_TICK_DONE;
+}
+
 static void on_saved(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
-  redis_want want = q->op.seen == 0 ? REDIS_WANT_OK : REDIS_WANT_INTEGER;
-  if (redis_op_take(&q->op, status, reply, want)) redis_node_wrote(q->op.node);
+  if (tick_written(q, status, reply)) redis_store_learn(q->op.node->store, query_id(q), &q->sample);
+  if (q->op.pending == 0) end_done(q);
+}
+
+static void on_listed(au_status status, const redisReply *reply, void *arg) {
+  query *q = arg;
+  (void)redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER);
   if (q->op.pending == 0) end_done(q);
 }
 
@@ -268,70 +193,103 @@ static void trim(redis_node *n, au_slice customer_id) {
                            redis_key_index(&n->store->keys, &index, customer_id),
                            redis_number_text(&now, redis_node_now_ms(n)),
                            redis_number_text(&max, REDIS_TRIM_MAX)};
-  if (redis_link_command(n->link, args, 6, on_trimmed, q) != AU_OK) free(q);
+  if (redis_node_command(n, args, 6, on_trimmed, q) != AU_OK) free(q);
 }
 
-au_status redis_save(au_store *store, au_slice customer_id, double ema, au_done_fn cb, void *arg) {
+/* The list only says who may be due, so it may be told before the tick is known to be the
+ * one; it is told of nobody it does not know (forgotten or lost meanwhile). */
+au_status redis_save(au_store *store, au_slice customer_id, const au_sample *sample, double ema,
+                     au_done_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
-  redis_store *own_of = redis_store_of(store);
-  if (!redis_node_is_whole(redis_store_node(own_of, customer_id)))
-    return own_of->own->ops->save(own_of->own, customer_id, ema, cb, arg);
+  redis_store *s = redis_store_of(store);
+  if (sample->stale) return s->own->ops->save(s->own, customer_id, sample, ema, cb, arg);
+  redis_node *n = redis_store_node(s, customer_id);
   au_status status;
-  query *q = query_create(redis_store_node(redis_store_of(store), customer_id), 3, customer_id, arg,
-                          &status);
+  query *q = query_create(n, 3, customer_id, arg, &status);
   if (!q) return status;
-  redis_node *n = q->op.node;
-  redis_store *s = n->store;
+  int64_t tick_ms =
+      sample->elapsed_ms > 0 ? sample->ticked_ms + sample->elapsed_ms : redis_node_now_ms(n);
   q->cb.done = cb;
+  q->sample = *sample;
+  q->sample.has_ema = true;
+  q->sample.ema = ema;
+  q->sample.ticked_ms = tick_ms;
   buffer_clear(&s->value);
   wire_print_number(&s->value, ema);
   if (s->value.failed) q->op.status = AU_ENOMEM;
-  redis_key key, list;
-  redis_number now;
-  const au_slice set[] = {slice_of("SET"), redis_key_ema(&s->keys, &key, customer_id),
-                          buffer_slice(&s->value)};
-  const au_slice ticked[] = {slice_of("ZADD"), redis_store_list(s, &list, customer_id),
-                             redis_number_text(&now, redis_node_now_ms(n)), customer_id};
-  redis_op_send(&q->op, set, 3, on_saved, q);
-  redis_op_send(&q->op, ticked, 4, on_saved, q);
+  redis_key key, tick, list;
+  redis_number last, now;
+  const au_slice save[] = {slice_of("EVAL"),
+                           slice_of(REDIS_SCRIPT_SAVE),
+                           slice_of("2"),
+                           redis_key_ema(&s->keys, &key, customer_id),
+                           redis_key_tick(&s->keys, &tick, customer_id),
+                           redis_number_text(&last, sample->ticked_ms),
+                           redis_number_text(&now, tick_ms),
+                           buffer_slice(&s->value)};
+  const au_slice listed[] = {slice_of("ZADD"), redis_store_list(s, &list, customer_id),
+                             slice_of("XX"),   slice_of("GT"),
+                             save[6],          customer_id};
+  redis_op_send(&q->op, save, 8, on_saved, q);
+  redis_op_send(&q->op, listed, 6, on_listed, q);
   status = query_begin(q);
   if (status == AU_OK) trim(n, customer_id);
   return status;
 }
 
-static void on_forgotten(au_status status, const redisReply *reply, void *arg) {
+/* Off the list; and on it again if somebody came meanwhile. */
+static void on_alive(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
-  if (redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER)) redis_node_wrote(q->op.node);
-  end_done(q);
+  const redis_store *s = q->op.node->store;
+  if (redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER) && reply->integer > 0) {
+    redis_key list;
+    const au_slice add[] = {slice_of("ZADD"), redis_store_list(s, &list, query_id(q)),
+                            slice_of("NX"), slice_of("0"), query_id(q)};
+    redis_op_send(&q->op, add, 5, on_listed, q);
+  }
+  if (q->op.pending == 0) end_done(q);
 }
 
-au_status redis_forget(au_store *store, au_slice customer_id, au_done_fn cb, void *arg) {
+static void on_forgotten(au_status status, const redisReply *reply, void *arg) {
+  query *q = arg;
+  redis_store *s = q->op.node->store;
+  if (tick_written(q, status, reply)) {
+    redis_known_forget(s->known, query_id(q));
+    redis_key list, index;
+    const au_slice remove[] = {slice_of("ZREM"), redis_store_list(s, &list, query_id(q)),
+                               query_id(q)};
+    const au_slice alive[] = {slice_of("EXISTS"), redis_key_index(&s->keys, &index, query_id(q))};
+    redis_op_send(&q->op, remove, 3, on_listed, q);
+    redis_op_send(&q->op, alive, 2, on_alive, q);
+  }
+  if (q->op.pending == 0) end_done(q);
+}
+
+au_status redis_forget(au_store *store, au_slice customer_id, const au_sample *sample,
+                       au_done_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
-  redis_store *own_of = redis_store_of(store);
-  if (!redis_node_is_whole(redis_store_node(own_of, customer_id)))
-    return own_of->own->ops->forget(own_of->own, customer_id, cb, arg);
+  redis_store *s = redis_store_of(store);
+  if (sample->stale) return s->own->ops->forget(s->own, customer_id, sample, cb, arg);
   au_status status;
-  query *q = query_create(redis_store_node(redis_store_of(store), customer_id), 1, customer_id, arg,
-                          &status);
+  query *q = query_create(redis_store_node(s, customer_id), 2, customer_id, arg, &status);
   if (!q) return status;
   q->cb.done = cb;
-  const redis_store *s = q->op.node->store;
-  redis_key index, ema, list;
-  redis_number now;
+  redis_key index, ema, tick;
+  redis_number last, now;
   const au_slice args[] = {slice_of("EVAL"),
                            slice_of(REDIS_SCRIPT_FORGET),
                            slice_of("3"),
-                           redis_key_index(&s->keys, &index, customer_id),
                            redis_key_ema(&s->keys, &ema, customer_id),
-                           redis_store_list(s, &list, customer_id),
-                           redis_number_text(&now, redis_node_now_ms(q->op.node)),
-                           customer_id};
+                           redis_key_tick(&s->keys, &tick, customer_id),
+                           redis_key_index(&s->keys, &index, customer_id),
+                           redis_number_text(&last, sample->ticked_ms),
+                           redis_number_text(&now, redis_node_now_ms(q->op.node))};
   redis_op_send(&q->op, args, 8, on_forgotten, q);
   return query_begin(q);
 }
 
-/* While this daemon's own subscription is not in place, what it publishes itself is
- * delivered here, so that its sockets do not go without. */
+/* While this daemon's own subscription is not in place, or Redis fails, what it publishes
+ * itself is delivered here, so that its sockets do not go without. */
 static void on_published(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
   redis_store *s = q->op.node->store;
@@ -347,14 +305,13 @@ static void on_published(au_status status, const redisReply *reply, void *arg) {
 
 au_status redis_publish(au_store *store, const au_metrics *metrics, au_done_fn cb, void *arg) {
   if (!wire_valid_id(metrics->customer_id)) return AU_EINVAL;
-  redis_store *own_of = redis_store_of(store);
-  if (!redis_node_is_whole(redis_store_node(own_of, metrics->customer_id)))
-    return own_of->own->ops->publish(own_of->own, metrics, cb, arg);
+  redis_store *s = redis_store_of(store);
+  redis_node *n = redis_store_node(s, metrics->customer_id);
+  if (metrics->stale || !redis_node_is_whole(n))
+    return s->own->ops->publish(s->own, metrics, cb, arg);
   au_status status;
-  query *q = query_create(redis_store_node(redis_store_of(store), metrics->customer_id), 1,
-                          metrics->customer_id, arg, &status);
+  query *q = query_create(n, 1, metrics->customer_id, arg, &status);
   if (!q) return status;
-  redis_store *s = q->op.node->store;
   q->cb.done = cb;
   q->metrics = *metrics;
   buffer_clear(&s->value);

@@ -139,7 +139,16 @@ static void on_turn(uv_timer_t *timer) {
   take_step(timer->data);
 }
 
+void redis_reconcile_want(redis_reconcile *r) {
+  r->wanted = true;
+}
+
+bool redis_reconcile_is_wanted(const redis_reconcile *r) {
+  return r->wanted;
+}
+
 void redis_reconcile_begin(redis_reconcile *r) {
+  r->wanted = false;
   int64_t now_ms = redis_store_mono_ms(r->node->store);
   if (r->stopping || r->next != STEP_NONE || now_ms < r->not_before_ms) return;
   r->failed = false;

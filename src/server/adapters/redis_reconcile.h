@@ -36,8 +36,12 @@ AU_MUST_CHECK au_status redis_reconcile_create(struct redis_node *node, redis_re
 /* Before the first round. Once. */
 void redis_reconcile_start(redis_reconcile *r);
 
-/* Begins a round, unless one is under way or the last one ended too short a time ago:
- * a round is followed by a pause as long as itself. */
+/* A tick begins: a round is wanted, if this daemon turns out to be the one who ticks. */
+void redis_reconcile_want(redis_reconcile *r);
+bool redis_reconcile_is_wanted(const redis_reconcile *r);
+
+/* Begins the round that is wanted, unless one is under way or the last one ended too short a
+ * time ago: a round is followed by a pause as long as itself. */
 void redis_reconcile_begin(redis_reconcile *r);
 
 /* Waits for a young round to end or to grow old; false when there is none to wait for. */

@@ -47,6 +47,7 @@ struct redis_reconcile {
   uint32_t pending; /* answers that are missing */
   bool failed;      /* the round ends with them */
   bool pause;       /* a batch is done: the next one waits, once the round is old */
+  bool wanted;      /* a round, by a tick that has begun */
   bool complained;  /* an error was logged, and no round has ended well since */
   uv_timer_t turn;
 

@@ -51,11 +51,32 @@ const char REDIS_SCRIPT_TRIM[] =
     "if #ended > 0 then redis.call('ZREM', KEYS[1], unpack(ended)) end "
     "return #ended";
 
+/* A lease of an odd type, or one that would never end, is nobody's. */
+const char REDIS_SCRIPT_DUE[] =
+    "local holder = redis.pcall('GET', KEYS[1]) "
+    "if type(holder) == 'string' and holder ~= ARGV[1] then "
+    "  local left = redis.call('PTTL', KEYS[1]) "
+    "  if left > 0 then return left end "
+    "end "
+    "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) "
+    "return redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[3], 'LIMIT', ARGV[4], ARGV[5])";
+
+/* Compare and set: of all that sampled the same tick, one makes the next. What is no time
+ * counts as none, here as in a sample. */
+#define UNLESS_PASSED                                           \
+  "local tick = redis.pcall('GET', KEYS[2]) "                   \
+  "if type(tick) ~= 'string' or #tick > 15 or "                 \
+  "   not string.find(tick, '^[1-9]%d*$') then tick = '0' end " \
+  "if tick ~= ARGV[1] then return 0 end "
+
+const char REDIS_SCRIPT_SAVE[] = UNLESS_PASSED "redis.call('SET', KEYS[2], ARGV[2]) "
+                                               "redis.call('SET', KEYS[1], ARGV[3]) "
+                                               "return 1";
+
 const char REDIS_SCRIPT_FORGET[] =
-    "if redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[1], '+inf') > 0 then return 0 end "
-    "redis.call('ZREM', KEYS[3], ARGV[2]) "
-    "redis.call('UNLINK', KEYS[1], KEYS[2]) "
-    "return 1";
+    UNLESS_PASSED "if redis.call('ZCOUNT', KEYS[3], '(' .. ARGV[2], '+inf') > 0 then return 2 end "
+                  "redis.call('UNLINK', KEYS[1], KEYS[2], KEYS[3]) "
+                  "return 1";
 
 const char REDIS_SCRIPT_DROP[] = "if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end "
                                  "return redis.call('ZREM', KEYS[2], ARGV[1])";

@@ -30,9 +30,24 @@ extern const char REDIS_SCRIPT_REPLAY[];
 extern const char REDIS_SCRIPT_RESTORE[];
 /* KEYS index; ARGV now, REDIS_TRIM_MAX. Takes ended sessions off; how many. */
 extern const char REDIS_SCRIPT_TRIM[];
-/* KEYS index, ema, customers; ARGV now, customer. Drops a customer that has no live
- * session: 1, else 0. */
+
+/* KEYS lease, customers; ARGV name, lease in ms, last tick, skip, max. Takes the lease or
+ * keeps it, and lists who is due; an integer when another name holds it: ms until it ends. */
+extern const char REDIS_SCRIPT_DUE[];
+
+/* What REDIS_SCRIPT_SAVE and REDIS_SCRIPT_FORGET answer. */
+enum {
+  REDIS_TICK_PASSED = 0, /* there was another tick since: nothing changed */
+  REDIS_TICK_DONE = 1,
+  REDIS_TICK_LIVE = 2, /* FORGET: somebody came, nothing changed */
+};
+
+/* KEYS ema, tick; ARGV the last tick as sampled ("0": none), this one, the average. */
+extern const char REDIS_SCRIPT_SAVE[];
+/* KEYS ema, tick, index; ARGV the last tick as sampled, now. Drops all three of a customer
+ * that has no live session. */
 extern const char REDIS_SCRIPT_FORGET[];
+
 /* KEYS presence, index; ARGV session. Takes a session off whose key is gone: 1, else 0. */
 extern const char REDIS_SCRIPT_DROP[];
 

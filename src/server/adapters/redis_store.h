@@ -29,6 +29,9 @@ typedef struct redis_store {
   redis_url url;
   redis_keys keys;
 
+  char name[17];    /* of this daemon in a lease: random, 16 hexadecimal digits */
+  int64_t lease_ms; /* one that holds a lease and is killed is replaced within this time */
+
   redis_node *node;
   au_store *own;              /* a memory store of what this daemon has acknowledged */
   presence_table *table;      /* its sessions */
@@ -55,6 +58,9 @@ static inline int64_t redis_store_mono_ms(const redis_store *s) {
 /* The server that keeps a customer. */
 redis_node *redis_store_node(const redis_store *s, au_slice customer_id);
 
+/* The server that keeps the list and the lease of a group of customers. */
+redis_node *redis_store_list_node(const redis_store *s, size_t group);
+
 /* The list that names a customer. */
 static inline au_slice redis_store_list(const redis_store *s, redis_key *room,
                                         au_slice customer_id) {
@@ -68,11 +74,8 @@ void redis_store_changed(redis_store *s, au_slice customer_id);
  * than all before. */
 void redis_store_expire(redis_store *s);
 
-/* Keeps what Redis has just said of a customer, for the time it is lost.
- *
- * ticked_ms  when the EMA was made, on Redis's clock. */
-void redis_store_learn(redis_store *s, au_slice customer_id, const au_sample *sample,
-                       int64_t ticked_ms);
+/* Keeps what Redis has just said of a customer, or was told, for the time it is lost. */
+void redis_store_learn(redis_store *s, au_slice customer_id, const au_sample *sample);
 
 /* Embedded in an operation. */
 typedef struct redis_op {
@@ -101,12 +104,16 @@ au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void 
 au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, au_done_fn cb,
                         void *arg);
 
+/* au_store: redis_due.c */
+au_status redis_due(au_store *store, uint32_t part, int64_t min_age_ms, size_t skip, size_t max,
+                    au_due_fn cb, void *arg);
+
 /* au_store: redis_metrics.c */
 au_status redis_sample(au_store *store, au_slice customer_id, au_sample_fn cb, void *arg);
-au_status redis_due(au_store *store, int64_t min_age_ms, size_t skip, size_t max, au_due_fn cb,
-                    void *arg);
-au_status redis_save(au_store *store, au_slice customer_id, double ema, au_done_fn cb, void *arg);
-au_status redis_forget(au_store *store, au_slice customer_id, au_done_fn cb, void *arg);
+au_status redis_save(au_store *store, au_slice customer_id, const au_sample *sample, double ema,
+                     au_done_fn cb, void *arg);
+au_status redis_forget(au_store *store, au_slice customer_id, const au_sample *sample,
+                       au_done_fn cb, void *arg);
 au_status redis_publish(au_store *store, const au_metrics *metrics, au_done_fn cb, void *arg);
 
 #endif

@@ -14,7 +14,7 @@ typedef struct topic_link {
 
 struct topic {
   map_node node;
-  topic_link by_age;       /* in broadcast.by_age, always */
+  topic_link by_age;       /* in broadcast.spoken or .silent, always */
   topic_link waiting;      /* in broadcast.waiting, while a sweep is under way */
   subscriber *subscribers; /* any of the ring */
   subscriber *cursor;      /* whom the sweep visits next */
@@ -25,14 +25,18 @@ struct topic {
   frame *next;             /* the newest that came meanwhile */
   double ema;              /* of the newest */
   uint32_t number;         /* of the current message */
-  int64_t sent_ms;
+  int64_t spoken_ms;       /* when it was last published */
+  bool awaited;            /* it was published, or has been waited for */
+  int64_t listed_ms;       /* of .silent: the round of broadcast_quiet that listed it last */
   uint8_t id_len;
   char id[];
 };
 
 struct broadcast {
   map *topics;
-  topic_link by_age, waiting; /* sentinels */
+  /* Sentinels. `spoken` are those that were published, longest ago first; `silent` those that
+   * were not for long, longest not listed first. */
+  topic_link spoken, silent, waiting;
   deadline_queue gaps;
   broadcast_hooks hooks;
 };
@@ -63,7 +67,8 @@ au_status broadcast_create(map_seed seed, const broadcast_hooks *hooks, broadcas
     free(b);
     return status;
   }
-  link_init(&b->by_age);
+  link_init(&b->spoken);
+  link_init(&b->silent);
   link_init(&b->waiting);
   b->hooks = *hooks;
   deadline_queue_init(&b->gaps, hooks->gap_ms);
@@ -92,8 +97,9 @@ static topic *topic_create(broadcast *b, au_slice customer_id, uint32_t hash) {
   t->id_len = (uint8_t)customer_id.len;
   memcpy(t->id, customer_id.ptr, customer_id.len);
   link_init(&t->waiting);
-  /* First in line among the quiet: its subscribers have heard nothing yet. */
-  link_append(b->by_age.next, &t->by_age);
+  /* First in line among the silent: its subscribers have heard nothing yet. */
+  t->listed_ms = INT64_MIN;
+  link_append(b->silent.next, &t->by_age);
   map_insert(b->topics, &t->node, hash);
   b->hooks.watch(b->hooks.arg, (au_slice){t->id, t->id_len}, true);
   return t;
@@ -160,12 +166,6 @@ void broadcast_unsubscribe(broadcast *b, subscriber *s) {
   s->next->prev = s->prev;
 }
 
-static void topic_told(broadcast *b, topic *t, int64_t now_ms) {
-  t->sent_ms = now_ms;
-  link_remove(&t->by_age);
-  link_append(&b->by_age, &t->by_age);
-}
-
 /* Takes over the message. */
 static void topic_begin(broadcast *b, topic *t, frame *message, int64_t now_ms) {
   bool sweeping = t->message != NULL;
@@ -173,17 +173,18 @@ static void topic_begin(broadcast *b, topic *t, frame *message, int64_t now_ms) 
   t->message = message;
   t->number++;
   t->unseen = t->count;
-  topic_told(b, t, now_ms);
   if (b->hooks.gap_ms > 0) deadline_arm(&b->gaps, &t->gap, now_ms);
   if (!sweeping) link_append(&b->waiting, &t->waiting);
 }
 
-void broadcast_publish(broadcast *b, const au_metrics *metrics, int64_t now_ms) {
-  au_slice id = metrics->customer_id;
-  topic *t = topic_find(b, id, map_hash(b->topics, id.ptr, id.len, 0));
-  if (!t) return;
+static topic *topic_of(const broadcast *b, au_slice id) {
+  return topic_find(b, id, map_hash(b->topics, id.ptr, id.len, 0));
+}
+
+/* False when there is no message. */
+static bool topic_send(broadcast *b, topic *t, const au_metrics *metrics, int64_t now_ms) {
   frame *message = b->hooks.print(metrics);
-  if (!message) return;
+  if (!message) return false;
   /* An average moves with a tick only, and ticks have a pace of their own. */
   bool is_change = metrics->ema == t->ema;
   t->ema = metrics->ema;
@@ -194,6 +195,21 @@ void broadcast_publish(broadcast *b, const au_metrics *metrics, int64_t now_ms) 
   else
     topic_begin(b, t, message, now_ms);
   b->hooks.wake(b->hooks.arg);
+  return true;
+}
+
+void broadcast_publish(broadcast *b, const au_metrics *metrics, int64_t now_ms) {
+  topic *t = topic_of(b, metrics->customer_id);
+  if (!t || !topic_send(b, t, metrics, now_ms)) return;
+  t->spoken_ms = now_ms;
+  t->awaited = true;
+  link_remove(&t->by_age);
+  link_append(&b->spoken, &t->by_age);
+}
+
+void broadcast_tell(broadcast *b, const au_metrics *metrics, int64_t now_ms) {
+  topic *t = topic_of(b, metrics->customer_id);
+  if (t) (void)topic_send(b, t, metrics, now_ms);
 }
 
 int64_t broadcast_pace(broadcast *b, int64_t now_ms) {
@@ -231,13 +247,32 @@ bool broadcast_run(broadcast *b, size_t max) {
   return true;
 }
 
-size_t broadcast_quiet(broadcast *b, int64_t before_ms, int64_t now_ms, au_slice *ids, size_t max) {
+size_t broadcast_quiet(broadcast *b, int64_t before_ms, int64_t round_ms, au_slice *ids,
+                       size_t max) {
+  topic_link *last = &b->silent; /* of those that fell silent now */
+  while (b->spoken.next != &b->spoken) {
+    topic *t = TOPIC_OF(b->spoken.next, by_age);
+    if (t->spoken_ms >= before_ms) break;
+    t->listed_ms = INT64_MIN;
+    link_remove(&t->by_age);
+    link_append(last->next, &t->by_age);
+    last = &t->by_age;
+  }
   size_t n = 0;
-  while (n < max && b->by_age.next != &b->by_age) {
-    topic *t = TOPIC_OF(b->by_age.next, by_age);
-    if (t->sent_ms >= before_ms) break;
-    topic_told(b, t, now_ms);
+  while (n < max && b->silent.next != &b->silent) {
+    topic *t = TOPIC_OF(b->silent.next, by_age);
+    if (t->listed_ms >= round_ms) break;
+    t->listed_ms = round_ms;
+    link_remove(&t->by_age);
+    link_append(&b->silent, &t->by_age);
     ids[n++] = (au_slice){t->id, t->id_len};
   }
   return n;
+}
+
+bool broadcast_await(broadcast *b, au_slice customer_id) {
+  topic *t = topic_of(b, customer_id);
+  if (!t || t->awaited) return false;
+  t->awaited = true;
+  return true;
 }

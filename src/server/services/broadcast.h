@@ -57,10 +57,13 @@ au_slice broadcast_customer(const subscriber *s);
 /* Whether it was delivered anything since it subscribed. */
 bool broadcast_heard(const subscriber *s);
 
-/* Prints a message once and queues it for the customer's subscribers: now when a tick
- * has moved the average, else now or at the end of the gap, when the newest wins; dropped when
- * there are none or no memory (the next one comes with the next tick). */
+/* What the store published. Prints a message once and queues it for the customer's subscribers: now
+ * when a tick has moved the average, else now or at the end of the gap, when the newest wins;
+ * dropped when there are none or no memory (the next one comes with the next tick). */
 void broadcast_publish(broadcast *b, const au_metrics *metrics, int64_t now_ms);
+
+/* The same for a customer of broadcast_quiet: nobody published it. */
+void broadcast_tell(broadcast *b, const au_metrics *metrics, int64_t now_ms);
 
 /* Begins the messages whose gap is over. Returns how many milliseconds are left until
  * there is more to do, -1 when nothing waits. */
@@ -69,9 +72,14 @@ int64_t broadcast_pace(broadcast *b, int64_t now_ms);
 /* Delivers to at most `max` subscribers; true while more are waiting. */
 bool broadcast_run(broadcast *b, size_t max);
 
-/* Customers with subscribers that were sent nothing since `before_ms`, longest
- * first: fills up to `max` ids, valid until the next call of this module. Each is
- * then taken for told at `now_ms`, so that it is listed once, whatever becomes of it. */
-size_t broadcast_quiet(broadcast *b, int64_t before_ms, int64_t now_ms, au_slice *ids, size_t max);
+/* Customers with subscribers that were not published since `before_ms`, or not yet: fills
+ * up to `max` ids, valid until the next call of this module. Each is listed once in a round,
+ * whatever becomes of it; `round_ms` names the round, a later one has a larger name. */
+size_t broadcast_quiet(broadcast *b, int64_t before_ms, int64_t round_ms, au_slice *ids,
+                       size_t max);
+
+/* Whether a listed customer is to be given time, because it was never published since it has
+ * subscribers here: true once. */
+bool broadcast_await(broadcast *b, au_slice customer_id);
 
 #endif

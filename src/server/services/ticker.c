@@ -19,16 +19,20 @@ enum {
   BROADCAST_SLICE = 200,   /* sockets a turn: at 10 us each, well under 5 ms */
 };
 
-/* A tick takes the customers that are due; then, when what it published has had time
- * to come back from a shared store, those that only have listeners here, so that a
- * dashboard of an empty shop hears every tick too. */
+/* A tick takes the customers that are due, part by part; then, when what it published has
+ * had time to come back from a shared store, those that only have listeners here, so that a
+ * dashboard of an empty shop hears every tick too.
+ *
+ * What another daemon ticks comes at the pace of that one: such a customer is silent when
+ * nothing was published for an interval and a half. */
 typedef enum phase { IDLE, DUE, PAUSE, QUIET } phase;
 
 /* One customer on its way through the store. */
 typedef struct step {
   ticker *ticker;
-  bool busy;   /* of `changed`: an operation is in flight */
-  bool failed; /* of `page`: it is still on the store's list */
+  bool busy;          /* of `changed`: an operation is in flight */
+  bool stays;         /* of `page`: it is still on the store's list */
+  au_metrics metrics; /* of `page`: to publish when they are kept; without an id */
   uint8_t id_len;
   char id[AU_ID_MAX];
 } step;
@@ -41,7 +45,11 @@ struct ticker {
   uint32_t pending;      /* operations of the page in flight */
   size_t page_count;     /* customers of the page */
   size_t page_failed;    /* of them, those the store failed */
+  uint32_t part;         /* of the due */
+  uint32_t parts_failed; /* of this tick: that gave no list, or a page that failed as a whole */
+  size_t skip;           /* customers of the part that stay on the store's list */
   size_t failed;         /* of this tick */
+  int64_t again_ms;      /* when to ask for the parts of others again; -1: there are none */
   bool unpublished;      /* a message of this tick was not taken */
   bool failing;          /* the last tick had failures: said once */
   int64_t tick_began_ms; /* monotonic */
@@ -57,6 +65,7 @@ struct ticker {
 };
 
 static void next_page(ticker *t);
+static void on_tick(uv_timer_t *timer);
 static void run_paced(ticker *t);
 
 static int64_t now_ms(const ticker *t) {
@@ -70,16 +79,22 @@ static au_slice step_id(const step *s) {
 static void step_set(step *s, ticker *t, au_slice id) {
   s->ticker = t;
   s->busy = true;
-  s->failed = false;
+  s->stays = false;
   s->id_len = (uint8_t)id.len;
   memcpy(s->id, id.ptr, id.len);
 }
 
 /* ---- the tick ----------------------------------------------------------- */
 
+/* The store's list may still name it: the pages that follow leave it out. */
+static void step_stays(step *s) {
+  if (s->stays) return;
+  s->stays = true;
+  s->ticker->skip++;
+}
+
 static void step_failed(step *s) {
-  if (s->failed) return;
-  s->failed = true;
+  step_stays(s);
   s->ticker->page_failed++;
   s->ticker->failed++;
 }
@@ -99,6 +114,24 @@ static void on_page_published(au_status status, void *arg) {
   on_page_op(AU_OK, s);
 }
 
+/* Published is what was kept: of two daemons that tick the same customer, one is passed. */
+static void on_page_kept(au_status status, void *arg) {
+  step *s = arg;
+  ticker *t = s->ticker;
+  if (status == AU_EPASSED) {
+    step_stays(s);
+    status = AU_OK;
+  } else if (status == AU_OK && !t->stopping) {
+    t->config.counters->tick_customers++;
+    s->metrics.customer_id = step_id(s);
+    if (t->config.store->ops->publish(t->config.store, &s->metrics, on_page_published, s) == AU_OK)
+      t->pending++;
+    else
+      t->unpublished = true;
+  }
+  on_page_op(status, s);
+}
+
 /* Begins an operation of the page; `begun` is what the store answered at once. */
 static void page_began(step *s, au_status begun) {
   if (begun == AU_OK)
@@ -112,35 +145,42 @@ static void on_due_sample(au_status status, const au_sample *sample, void *arg) 
   ticker *t = s->ticker;
   const au_store_ops *ops = t->config.store->ops;
   /* One that was ticked just now was ticked by another daemon, since it was listed. */
-  bool done =
+  bool passed =
       status == AU_OK && sample->elapsed_ms > 0 && sample->elapsed_ms < t->config.interval_ms / 2;
-  if (status == AU_OK && !done && !t->stopping) {
+  if (passed) step_stays(s);
+  if (status == AU_OK && !passed && !t->stopping) {
     uint32_t intervals = ema_intervals(sample->elapsed_ms, t->config.interval_ms);
     double ema = sample->has_ema
                      ? ema_step_late(sample->ema, t->config.alpha, sample->count, intervals)
                      : sample->count;
     bool forget = ema_forgettable(ema, sample->count);
-    au_metrics metrics = metrics_of(t->config.clock, step_id(s), sample);
-    metrics.ema = forget ? 0 : ema;
+    s->metrics = metrics_of(t->config.clock, step_id(s), sample);
+    s->metrics.ema = forget ? 0 : ema;
     if (forget)
-      page_began(s, ops->forget(t->config.store, step_id(s), on_page_op, s));
+      page_began(s, ops->forget(t->config.store, step_id(s), sample, on_page_kept, s));
     else
-      page_began(s, ops->save(t->config.store, step_id(s), ema, on_page_op, s));
-    if (ops->publish(t->config.store, &metrics, on_page_published, s) == AU_OK)
-      t->pending++;
-    else
-      t->unpublished = true;
-    t->config.counters->tick_customers++;
+      page_began(s, ops->save(t->config.store, step_id(s), sample, ema, on_page_kept, s));
   }
   on_page_op(status, s);
+}
+
+/* How long one that others tick may be silent. */
+static int64_t patience_ms(const ticker *t) {
+  return t->config.interval_ms * 3 / 2;
+}
+
+static bool others_tick(const ticker *t) {
+  return t->again_ms >= 0;
 }
 
 static void on_quiet_sample(au_status status, const au_sample *sample, void *arg) {
   step *s = arg;
   ticker *t = s->ticker;
   if (status == AU_OK && !t->stopping) {
+    bool ticked = sample->elapsed_ms > 0 && sample->elapsed_ms < patience_ms(t);
     au_metrics metrics = metrics_of(t->config.clock, step_id(s), sample);
-    broadcast_publish(t->config.broadcast, &metrics, now_ms(t));
+    if (!(others_tick(t) && ticked && broadcast_await(t->config.broadcast, step_id(s))))
+      broadcast_tell(t->config.broadcast, &metrics, now_ms(t));
   }
   on_page_op(status, s);
 }
@@ -174,48 +214,83 @@ static void on_quiet_time(uv_timer_t *timer) {
   next_page(t);
 }
 
-static void pause_before_quiet(ticker *t) {
+/* Who is refused ticks in step with the daemon it waits for: it asks again when that one
+ * would have to be dead, if this comes before its own next tick. */
+static void ask_again(ticker *t) {
+  if (!others_tick(t)) return;
+  uint64_t again_ms = t->again_ms > 0 ? (uint64_t)t->again_ms : 1;
+  if (again_ms < uv_timer_get_due_in(&t->tick_timer))
+    uv_timer_start(&t->tick_timer, on_tick, again_ms, (uint64_t)t->config.interval_ms);
+}
+
+static void end_due(ticker *t) {
+  ask_again(t);
+  if (t->parts_failed == t->config.store->ops->parts(t->config.store)) {
+    end_tick(t);
+    return;
+  }
   int64_t half_ms = t->config.interval_ms / 2;
   t->phase = PAUSE;
   uv_timer_start(&t->quiet_timer, on_quiet_time,
                  (uint64_t)(half_ms < QUIET_AFTER_MS ? half_ms : QUIET_AFTER_MS), 0);
 }
 
-static void on_due(au_status status, const au_slice *ids, size_t n, void *arg) {
-  ticker *t = arg;
-  if (status != AU_OK) t->failed++;
-  if (status != AU_OK || t->stopping)
-    end_tick(t);
-  else if (n > 0)
-    begin_page(t, ids, n, on_due_sample);
-  else
-    pause_before_quiet(t);
+static void next_part(ticker *t, bool failed) {
+  if (failed) t->parts_failed++;
+  t->part++;
+  t->skip = t->page_count = t->page_failed = 0;
 }
 
-/* Asks for the next customers of this tick, or ends it. */
-static void next_page(ticker *t) {
-  au_store *store = t->config.store;
-  bool all_failed = t->page_count > 0 && t->page_failed == t->page_count;
-  if (t->stopping || (all_failed && !store->ops->health(store).available)) {
-    end_tick(t);
+static void on_due(au_status status, const au_due *due, void *arg) {
+  ticker *t = arg;
+  if (status == AU_OK && due->n > 0 && !t->stopping) {
+    begin_page(t, due->ids, due->n, on_due_sample);
     return;
   }
-  if (t->phase == DUE) {
-    /* Whoever was ticked since this tick began is younger than half an interval;
-     * whom the store failed is still at the head of the list. */
-    if (store->ops->due(store, t->config.interval_ms / 2, t->failed, TICK_PAGE, on_due, t) == AU_OK)
+  if (status != AU_OK) t->failed++;
+  if (status == AU_OK && due->again_ms >= 0 && (t->again_ms < 0 || due->again_ms < t->again_ms))
+    t->again_ms = due->again_ms;
+  next_part(t, status != AU_OK);
+  next_page(t);
+}
+
+/* Asks for the next customers that are due. Whoever was ticked since this tick began is
+ * younger than half an interval. */
+static void next_due(ticker *t) {
+  au_store *store = t->config.store;
+  while (t->part < store->ops->parts(store)) {
+    if (store->ops->due(store, t->part, t->config.interval_ms / 2, t->skip, TICK_PAGE, on_due, t) ==
+        AU_OK)
       return;
     t->failed++;
-    end_tick(t);
-    return;
+    next_part(t, true);
   }
+  end_due(t);
+}
+
+static void next_quiet(ticker *t) {
   au_slice ids[TICK_PAGE];
-  size_t n = broadcast_quiet(t->config.broadcast, t->tick_began_ms, now_ms(t), ids, TICK_PAGE);
-  if (n == 0) {
+  int64_t before_ms = others_tick(t) ? now_ms(t) - patience_ms(t) : t->tick_began_ms;
+  size_t n = broadcast_quiet(t->config.broadcast, before_ms, t->tick_began_ms, ids, TICK_PAGE);
+  if (n > 0)
+    begin_page(t, ids, n, on_quiet_sample);
+  else
     end_tick(t);
-    return;
+}
+
+/* Goes on with this tick, or ends it. */
+static void next_page(ticker *t) {
+  au_store *store = t->config.store;
+  bool lost =
+      t->page_count > 0 && t->page_failed == t->page_count && !store->ops->health(store).available;
+  if (t->stopping || (lost && t->phase == QUIET)) {
+    end_tick(t);
+  } else if (t->phase == DUE) {
+    if (lost) next_part(t, true);
+    next_due(t);
+  } else {
+    next_quiet(t);
   }
-  begin_page(t, ids, n, on_quiet_sample);
 }
 
 static void on_tick(uv_timer_t *timer) {
@@ -225,7 +300,9 @@ static void on_tick(uv_timer_t *timer) {
   if (t->phase == DUE || t->phase == QUIET) return; /* it goes on, and counts as late */
   uv_timer_stop(&t->quiet_timer);
   t->phase = DUE;
-  t->failed = t->page_count = t->page_failed = 0;
+  t->part = t->parts_failed = 0;
+  t->skip = t->failed = t->page_count = t->page_failed = 0;
+  t->again_ms = -1;
   t->unpublished = false;
   t->tick_began_ms = now_ms(t);
   next_page(t);
