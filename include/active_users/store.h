@@ -65,7 +65,7 @@ typedef enum au_touch_kind {
 typedef struct au_store_health {
   bool available;     /* operations are acknowledged now, as far as the store can tell */
   const char *name;   /* "memory" or "redis" */
-  const char *reason; /* why degraded, static text; "" when all is well */
+  const char *reason; /* why degraded; "" when all is well; valid until the next call */
   uint32_t customers; /* customers this daemon knows */
   uint32_t sessions;  /* sessions this daemon knows */
   uint32_t in_flight; /* operations begun and not answered */

@@ -1,4 +1,5 @@
 // What the suites import. Each file of harness/ has one subject.
+export * from './harness/cluster.mjs';
 export * from './harness/daemon.mjs';
 export * from './harness/http.mjs';
 export * from './harness/redis.mjs';

@@ -12,13 +12,19 @@
 /* ---- what the operations share -------------------------------------------- */
 
 redis_node *redis_store_node(const redis_store *s, au_slice customer_id) {
-  (void)customer_id; /* one Redis has them all */
-  return s->node;
+  return s->cluster ? redis_cluster_node(s->cluster, redis_slot_of(customer_id)) : s->node;
 }
 
 redis_node *redis_store_list_node(const redis_store *s, size_t group) {
-  (void)group; /* as above */
-  return s->node;
+  redis_key room;
+  if (!s->cluster) return s->node;
+  return redis_cluster_node(s->cluster, redis_slot_of(redis_key_customers(&s->keys, &room, group)));
+}
+
+size_t redis_store_nodes(const redis_store *s, redis_node *nodes[REDIS_NODES_MAX]) {
+  if (s->cluster) return redis_cluster_nodes(s->cluster, nodes);
+  nodes[0] = s->node;
+  return 1;
 }
 
 void redis_op_send(redis_op *op, const au_slice *args, size_t n, redis_reply_fn cb, void *arg) {
@@ -30,6 +36,7 @@ void redis_op_send(redis_op *op, const au_slice *args, size_t n, redis_reply_fn 
 au_status redis_op_begun(redis_op *op) {
   if (op->pending == 0) return op->status;
   op->node->store->operations++;
+  op->node->held++;
   return AU_OK;
 }
 
@@ -43,6 +50,7 @@ bool redis_op_take(redis_op *op, au_status status, const redisReply *reply, redi
 
 void redis_op_end(redis_op *op) {
   op->node->store->operations--;
+  op->node->held--;
 }
 
 void redis_store_changed(redis_store *s, au_slice customer_id) {
@@ -98,7 +106,9 @@ static void complete_sample(void *arg, au_slice customer_id, au_sample *sample) 
 /* ---- au_store ------------------------------------------------------------- */
 
 static void redis_start_reconcile(au_store *store) {
-  redis_reconcile_want(redis_store_of(store)->node->reconcile);
+  redis_node *nodes[REDIS_NODES_MAX];
+  size_t count = redis_store_nodes(redis_store_of(store), nodes);
+  for (size_t i = 0; i < count; i++) redis_reconcile_want(nodes[i]->reconcile);
 }
 
 static uint32_t redis_parts(const au_store *store) {
@@ -116,12 +126,21 @@ static int64_t redis_renewed_ago_ms(const au_store *store, au_slice customer_id,
   return presence_table_renewed_ago_ms(s->table, customer_id, session_id, redis_store_mono_ms(s));
 }
 
+/* Whether it has served; then it goes on with its own table, whatever happens. */
+static bool was_up(const redis_store *s) {
+  redis_node *nodes[REDIS_NODES_MAX];
+  size_t count = redis_store_nodes(s, nodes);
+  for (size_t i = 0; i < count; i++)
+    if (nodes[i]->was_up) return true;
+  return false;
+}
+
 static au_store_health redis_health(const au_store *store) {
   const redis_store *s = (const redis_store *)store;
   return (au_store_health){
-      .available = !s->stopping && s->node->was_up,
+      .available = !s->stopping && was_up(s),
       .name = "redis",
-      .reason = redis_node_reason(s->node),
+      .reason = s->cluster ? redis_cluster_reason(s->cluster) : redis_node_reason(s->node),
       .customers = presence_table_customers(s->table),
       .sessions = presence_table_sessions(s->table),
       .in_flight = s->operations + s->own->ops->health(s->own).in_flight,
@@ -139,13 +158,17 @@ static void redis_stop(au_store *store, void (*stopped)(void *arg), void *arg) {
   s->stopped = stopped;
   s->stopped_arg = arg;
   s->open_parts = 2;
-  redis_node_stop(s->node, on_part_stopped, s);
+  if (s->cluster)
+    redis_cluster_stop(s->cluster, on_part_stopped, s);
+  else
+    redis_node_stop(s->node, on_part_stopped, s);
   s->own->ops->stop(s->own, on_part_stopped, s);
 }
 
 static void redis_free(au_store *store) {
   redis_store *s = redis_store_of(store);
   redis_node_free(s->node);
+  redis_cluster_free(s->cluster);
   if (s->own) s->own->ops->free(s->own);
   redis_known_free(s->known);
   redis_newcomers_free(s->newcomers);
@@ -177,7 +200,10 @@ static const au_store_ops redis_ops = {
 static au_status create_parts(redis_store *s) {
   const memory_embedding embedding = {complete_sample, s};
   int64_t known_for_ms = s->config->presence_ttl_s * 1000 + 2 * s->config->ema_interval_ms;
-  au_status status = redis_node_create(s, &s->url, &s->node);
+  bool is_cluster = s->url.kind == REDIS_CLUSTER;
+  redis_keys_init(&s->keys, is_cluster);
+  au_status status =
+      is_cluster ? redis_cluster_create(s, &s->cluster) : redis_node_create(s, &s->url, &s->node);
   if (status == AU_OK)
     status = redis_known_create(s->seed, s->config->max_customers, known_for_ms, &s->known);
   if (status == AU_OK) status = redis_newcomers_create(s->seed, &s->newcomers);
@@ -214,16 +240,15 @@ au_status redis_store_create(uv_loop_t *loop, const au_config *config, const au_
   au_status status = redis_url_parse(config->redis_url, &s->url, reason);
   s->url.ca_file = config->redis_ca;
   if (status == AU_OK) status = redis_link_check(&s->url, reason);
-  if (status == AU_OK && s->url.kind == REDIS_CLUSTER) {
-    *reason = "redis+cluster:// is not supported by this build yet";
-    status = AU_EINVAL;
-  }
   if (status == AU_OK) status = create_parts(s);
   if (status != AU_OK) {
     redis_free(&s->base);
     return status;
   }
-  redis_node_start(s->node);
+  if (s->cluster)
+    redis_cluster_start(s->cluster);
+  else
+    redis_node_start(s->node);
   *reason = "";
   *out = &s->base;
   return AU_OK;

@@ -131,15 +131,23 @@ static bool stands_for_the_lost(const redis_store *s, uint32_t part) {
   return true;
 }
 
-/* Of all that are due in the own store, those whose server is not whole. */
+/* Whether Redis can neither list a customer nor tick it. */
+static bool is_left_to_us(const redis_store *s, au_slice id) {
+  size_t part = redis_keys_group_of(&s->keys, id);
+  return !redis_node_is_whole(redis_store_node(s, id)) ||
+         !redis_node_is_whole(redis_store_list_node(s, part));
+}
+
+/* Of all that are due in the own store, those that are left to it. */
 static void on_own_due(au_status status, const au_due *due, void *arg) {
   listing *l = arg;
   const redis_store *s = l->op.node->store;
+  l->op.node->held--;
   au_slice *ids = status == AU_OK ? calloc(l->max + 1, sizeof *ids) : NULL;
   if (status == AU_OK && !ids) status = AU_ENOMEM;
   size_t n = 0, skip = l->skip;
   for (size_t i = 0; ids && i < due->n && n < l->max; i++) {
-    if (redis_node_is_whole(redis_store_node(s, due->ids[i]))) continue;
+    if (!is_left_to_us(s, due->ids[i])) continue;
     if (skip > 0)
       skip--;
     else
@@ -158,7 +166,10 @@ static au_status begin_own(const listing *asked) {
   if (!stands_for_the_lost(s, l->part)) l->max = 0;
   au_status status = s->own->ops->due(s->own, 0, l->min_age_ms, 0,
                                       presence_table_customers(s->table), on_own_due, l);
-  if (status != AU_OK) free(l);
+  if (status != AU_OK)
+    free(l);
+  else
+    l->op.node->held++;
   return status;
 }
 

@@ -9,6 +9,8 @@
 
 static void ask_epoch(redis_node *n, redis_reply_fn cb) {
   redis_key key;
+  n->identity.asking = redis_node_tag(n);
+  if (!n->identity.asking) return;
   const au_slice args[] = {slice_of("GET"), redis_key_epoch(&key, n->tag)};
   if (redis_link_command(n->link, args, 2, cb, n) != AU_OK) n->identity.asking = false;
 }
@@ -29,10 +31,14 @@ static void conclude(redis_node *n, au_slice epoch) {
 
 static void on_written_epoch(au_status status, const redisReply *reply, void *arg) {
   redis_node *n = arg;
-  if (status == AU_OK) conclude(n, redis_reply_text(reply));
+  if (redis_node_is_elsewhere(n, status, reply))
+    n->identity.asking = false;
+  else if (status == AU_OK)
+    conclude(n, redis_reply_text(reply));
 }
 
 static void on_epoch_set(au_status status, const redisReply *reply, void *arg) {
+  if (redis_node_is_elsewhere(arg, status, reply)) return;
   (void)redis_node_check(arg, status, reply, REDIS_WANT_OK_OR_NIL);
 }
 
@@ -52,7 +58,9 @@ static void write_epoch(redis_node *n) {
 static void on_epoch(au_status status, const redisReply *reply, void *arg) {
   redis_node *n = arg;
   if (status != AU_OK) return; /* the link is lost */
-  if (redis_reply_text(reply).len > 0)
+  if (redis_node_is_elsewhere(n, status, reply))
+    n->identity.asking = false; /* the next look asks again, for another key */
+  else if (redis_reply_text(reply).len > 0)
     conclude(n, redis_reply_text(reply));
   else
     write_epoch(n);

@@ -3,6 +3,7 @@
 
 #include "../utils/buffer.h"
 #include "../wire.h"
+#include "redis_slots.h"
 
 #include <string.h>
 
@@ -11,6 +12,8 @@ static const char index_prefix[] = "au:idx:";
 static const char ema_prefix[] = "ema:";
 static const char tick_prefix[] = "au:tick:";
 static const char channel_prefix[] = "metrics:";
+
+enum { GROUP_SLOTS = REDIS_SLOTS / REDIS_GROUPS_MAX };
 
 static void append(au_slice *key, char *room, au_slice text) {
   memcpy(room + key->len, text.ptr, text.len);
@@ -58,29 +61,48 @@ au_slice redis_key_channel(redis_key *room, au_slice customer_id) {
   return join(room, channel_prefix, customer_id, false);
 }
 
+/* Counting up, the first number whose slot lies in a group becomes its tag; about 300 numbers
+ * are looked at until every group has one. */
+void redis_keys_init(redis_keys *keys, bool tagged) {
+  *keys = (redis_keys){.tagged = tagged};
+  bool found[REDIS_GROUPS_MAX] = {false};
+  for (uint16_t tag = 0, left = tagged ? REDIS_GROUPS_MAX : 0; left > 0; tag++) {
+    redis_number room;
+    size_t group = redis_slot_of(redis_number_text(&room, tag)) / GROUP_SLOTS;
+    if (found[group]) continue;
+    found[group] = true;
+    keys->tags[group] = tag;
+    left--;
+  }
+}
+
 size_t redis_keys_groups(const redis_keys *keys) {
-  (void)keys;
-  return 1;
+  return keys->tagged ? REDIS_GROUPS_MAX : 1;
 }
 
 size_t redis_keys_group_of(const redis_keys *keys, au_slice customer_id) {
-  (void)keys;
-  (void)customer_id;
-  return 0;
+  return keys->tagged ? redis_slot_of(customer_id) / GROUP_SLOTS : 0;
+}
+
+/* name, or name:{tag} */
+static au_slice name_of_group(const redis_keys *keys, redis_key *room, const char *name,
+                              size_t group) {
+  if (!keys->tagged) return slice_of(name);
+  redis_number number;
+  au_slice key = {room->text, 0};
+  append(&key, room->text, slice_of(name));
+  append(&key, room->text, slice_of(":{"));
+  append(&key, room->text, redis_number_text(&number, keys->tags[group]));
+  append(&key, room->text, slice_of("}"));
+  return key;
 }
 
 au_slice redis_key_customers(const redis_keys *keys, redis_key *room, size_t group) {
-  (void)keys;
-  (void)room;
-  (void)group;
-  return slice_of("au:customers");
+  return name_of_group(keys, room, "au:customers", group);
 }
 
 au_slice redis_key_lease(const redis_keys *keys, redis_key *room, size_t group) {
-  (void)keys;
-  (void)room;
-  (void)group;
-  return slice_of("au:lease");
+  return name_of_group(keys, room, "au:lease", group);
 }
 
 static bool cut(au_slice *text, const char *prefix) {

@@ -8,10 +8,17 @@
 
 enum { REDIS_KEY_MAX = 16 + 2 * AU_ID_MAX + 3 };
 
+/* Customers are listed in groups: one with a single Redis, many in a Cluster, each in a list
+ * of its own. A group is 256 neighbouring slots. */
+enum { REDIS_GROUPS_MAX = 64 };
+
 /* How the names of one store are made. */
 typedef struct redis_keys {
   bool tagged; /* Cluster: a customer's id stands in braces, so that its keys share a slot */
+  uint16_t tags[REDIS_GROUPS_MAX]; /* a number for each group, whose slot lies in the group */
 } redis_keys;
+
+void redis_keys_init(redis_keys *keys, bool tagged);
 
 /* Room for one name; the functions below return a slice of it. */
 typedef struct redis_key {
@@ -19,6 +26,8 @@ typedef struct redis_key {
 } redis_key;
 
 #define REDIS_KEY_PRESENCES "presence:*" /* the pattern of all presence keys */
+
+enum { REDIS_TAG_SIZE = 8 };
 
 /* Of a node, with a tag that keeps them there; the tag is "" where there is one node. */
 au_slice redis_key_probe(redis_key *room, const char *tag); /* whether writes work again */
@@ -35,9 +44,6 @@ au_slice redis_key_tick(const redis_keys *keys, redis_key *room, au_slice custom
 /* A channel is no key: it has no slot and no braces. */
 au_slice redis_key_channel(redis_key *room, au_slice customer_id);
 
-/* Customers are listed in groups: one with a single Redis, many in a Cluster, each in a list
- * of its own. */
-enum { REDIS_GROUPS_MAX = 64 };
 size_t redis_keys_groups(const redis_keys *keys);
 size_t redis_keys_group_of(const redis_keys *keys, au_slice customer_id);
 

@@ -6,6 +6,7 @@
 /* A fault of one key, with a node that is whole, is nothing to replay: the next beat tries
  * again. */
 static void owe(redis_node *n, const au_beat *beat) {
+  n = redis_store_node(n->store, beat->customer_id); /* by now it may be another one */
   redis_replay_revive(n->replay, beat->customer_id, beat->session_id);
   if (!redis_node_is_whole(n)) redis_replay_owe(n->replay);
 }
@@ -13,6 +14,7 @@ static void owe(redis_node *n, const au_beat *beat) {
 /* What another tab holds here is not ended by this one; what is not known here may be known
  * to Redis. */
 static au_status owe_ending(redis_node *n, redis_ending_kind kind, const au_beat *beat) {
+  n = redis_store_node(n->store, beat->customer_id);
   if (redis_node_is_whole(n)) return AU_OK;
   au_beat known;
   bool is_known = presence_table_find(n->store->table, beat->customer_id, beat->session_id,

@@ -196,13 +196,36 @@ static void trim(redis_node *n, au_slice customer_id) {
   if (redis_node_command(n, args, 6, on_trimmed, q) != AU_OK) free(q);
 }
 
+static void on_told(au_status status, const redisReply *reply, void *arg) {
+  (void)status; /* the next tick tells it again */
+  (void)reply;
+  (void)arg;
+}
+
+/* A customer whose server is lost may be on a list that is not, and off it until the next
+ * tick. */
+static void tell_list(redis_store *s, au_slice customer_id) {
+  redis_node *n = redis_store_list_node(s, redis_keys_group_of(&s->keys, customer_id));
+  if (!redis_node_is_whole(n)) return;
+  redis_key list;
+  redis_number now;
+  const au_slice args[] = {
+      slice_of("ZADD"), redis_store_list(s, &list, customer_id),       slice_of("XX"),
+      slice_of("GT"),   redis_number_text(&now, redis_node_now_ms(n)), customer_id};
+  au_status status = redis_node_command(n, args, 6, on_told, NULL);
+  (void)status; /* as in on_told */
+}
+
 /* The list only says who may be due, so it may be told before the tick is known to be the
  * one; it is told of nobody it does not know (forgotten or lost meanwhile). */
 au_status redis_save(au_store *store, au_slice customer_id, const au_sample *sample, double ema,
                      au_done_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
   redis_store *s = redis_store_of(store);
-  if (sample->stale) return s->own->ops->save(s->own, customer_id, sample, ema, cb, arg);
+  if (sample->stale) {
+    tell_list(s, customer_id);
+    return s->own->ops->save(s->own, customer_id, sample, ema, cb, arg);
+  }
   redis_node *n = redis_store_node(s, customer_id);
   au_status status;
   query *q = query_create(n, 3, customer_id, arg, &status);
@@ -269,7 +292,10 @@ au_status redis_forget(au_store *store, au_slice customer_id, const au_sample *s
                        au_done_fn cb, void *arg) {
   if (!wire_valid_id(customer_id)) return AU_EINVAL;
   redis_store *s = redis_store_of(store);
-  if (sample->stale) return s->own->ops->forget(s->own, customer_id, sample, cb, arg);
+  if (sample->stale) {
+    tell_list(s, customer_id);
+    return s->own->ops->forget(s->own, customer_id, sample, cb, arg);
+  }
   au_status status;
   query *q = query_create(redis_store_node(s, customer_id), 2, customer_id, arg, &status);
   if (!q) return status;

@@ -27,7 +27,9 @@ bool redis_node_is_whole(const redis_node *n) {
 
 au_status redis_node_command(redis_node *n, const au_slice *args, size_t count, redis_reply_fn cb,
                              void *arg) {
-  return redis_link_command(n->link, args, count, cb, arg);
+  redis_cluster *c = n->store->cluster;
+  return c ? redis_cluster_command(c, n, args, count, cb, arg)
+           : redis_link_command(n->link, args, count, cb, arg);
 }
 
 au_status redis_node_admits(const redis_node *n, uint32_t commands) {
@@ -45,6 +47,7 @@ static void refused(redis_node *n, const redisReply *reply) {
   n->refused_at_ms = redis_store_mono_ms(n->store);
   if (!(n->refusals_logged & bit)) log_warn("redis", "refused", LOG_STR("reason", refusal.reason));
   n->refusals_logged |= bit;
+  if (!n->store->cluster && redis_reply_is_error_code(reply, "MOVED")) n->in_cluster = true;
   if (first || !refusal.one_key) {
     n->refusal = refusal.reason;
     n->refusal_of_one_key = refusal.one_key;
@@ -60,7 +63,8 @@ au_status redis_node_check(redis_node *n, au_status status, const redisReply *re
 }
 
 void redis_node_wrote(redis_node *n) {
-  if (!n->refusal || redis_store_mono_ms(n->store) - n->refused_at_ms < REDIS_LOOK_INTERVAL_MS)
+  if (!n->refusal || n->in_cluster ||
+      redis_store_mono_ms(n->store) - n->refused_at_ms < REDIS_LOOK_INTERVAL_MS)
     return;
   n->refusal = NULL;
   n->refusals_logged = 0;
@@ -107,14 +111,28 @@ static void ask_time(redis_node *n) {
     log_debug("redis", "clock not asked", LOG_NONE);
 }
 
+bool redis_node_tag(redis_node *n) {
+  return !n->store->cluster || redis_cluster_tag(n->store->cluster, n, n->tag);
+}
+
+bool redis_node_is_elsewhere(redis_node *n, au_status status, const redisReply *reply) {
+  redis_redirect redirect;
+  if (status != AU_OK || !n->store->cluster || !redis_redirect_read(reply, &redirect)) return false;
+  redis_cluster_look(n->store->cluster);
+  return true;
+}
+
 static void on_test_write(au_status status, const redisReply *reply, void *arg) {
-  if (redis_node_check(arg, status, reply, REDIS_WANT_OK) == AU_OK) redis_node_wrote(arg);
+  redis_node *n = arg;
+  if (redis_node_is_elsewhere(n, status, reply)) return;
+  if (redis_node_check(n, status, reply, REDIS_WANT_OK) == AU_OK) redis_node_wrote(n);
 }
 
 /* While Redis refuses, nobody may dare to write, so the node finds out by itself when that
  * ends. */
 static void test_write(redis_node *n) {
   redis_key key;
+  if (!redis_node_tag(n)) return;
   const au_slice args[] = {slice_of("SET"), redis_key_probe(&key, n->tag), slice_of("1"),
                            slice_of("EX"), slice_of("60")};
   if (redis_link_command(n->link, args, 5, on_test_write, n) != AU_OK)
@@ -140,6 +158,7 @@ static void on_ready(void *arg) {
   n->was_ready = true;
   ask_time(n);
   redis_identity_ask(n);
+  if (n->store->cluster) redis_cluster_look(n->store->cluster);
 }
 
 void redis_node_identified(redis_node *n, bool same) {
@@ -152,12 +171,13 @@ void redis_node_identified(redis_node *n, bool same) {
   if (is_up(n)) redis_replay_begin(n->replay);
 }
 
-/* The next Redis may be another one, with another clock. */
+/* The next Redis may be another one, with another clock, and the map of a Cluster another. */
 static void on_lost(void *arg) {
   redis_node *n = arg;
-  n->clock_known = false;
+  n->clock_known = n->in_cluster = false;
   redis_identity_lose(n);
   redis_replay_interrupt(n->replay);
+  if (n->store->cluster) redis_cluster_look(n->store->cluster);
 }
 
 /* ---- health ---------------------------------------------------------------- */
@@ -181,7 +201,6 @@ au_status redis_node_create(redis_store *s, const redis_url *url, redis_node **o
   if (!n) return AU_ENOMEM;
   n->store = s;
   n->url = url;
-  n->tag = "";
   const redis_link_config link = {
       .loop = s->loop,
       .url = url,

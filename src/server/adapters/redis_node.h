@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "redis_identity.h"
+#include "redis_keys.h"
 #include "redis_link.h"
 #include "redis_reconcile.h"
 #include "redis_replay.h"
@@ -33,12 +34,15 @@ typedef struct redis_node {
   redis_reconcile *reconcile;
   redis_replay *replay;
   redis_identity identity;
-  const char *tag; /* of keys that stay on this node; "" where there is one node */
+  char tag[REDIS_TAG_SIZE]; /* of keys that stay on this node; "" where there is one node */
+
+  uint32_t held; /* operations and commands in flight that point here: not freed before */
 
   bool clock_known;       /* on the link that is up */
   int64_t clock_ahead_ms; /* Redis's clock minus our monotonic one, never too large */
   int64_t clock_asked_ms, clock_read_ms; /* monotonic */
 
+  bool in_cluster;          /* on a plain URL: it serves a part of the customers and never more */
   bool refusal_of_one_key;  /* `refusal` is no word about other keys */
   const char *refusal;      /* why Redis refuses, static; NULL when it does not */
   int64_t refused_at_ms;    /* the last refusal, monotonic */
@@ -94,9 +98,17 @@ bool redis_node_serves(const redis_node *n);
  * until then. */
 bool redis_node_is_whole(const redis_node *n);
 
-/* Sends a command; as redis_link_command. */
+/* As redis_link_command. In a Cluster the command goes where it belongs, whatever node it
+ * begins at. */
 AU_MUST_CHECK au_status redis_node_command(redis_node *n, const au_slice *args, size_t count,
                                            redis_reply_fn cb, void *arg);
+
+/* Sees to it that `tag` is one of this node; false when there is none, for it serves no
+ * slots. */
+bool redis_node_tag(redis_node *n);
+
+/* In a Cluster: whether the reply says that a key of `tag` is on another node now. */
+bool redis_node_is_elsewhere(redis_node *n, au_status status, const redisReply *reply);
 
 /* From redis_identity: the Redis is known, and the same as before or not. */
 void redis_node_identified(redis_node *n, bool same);

@@ -59,7 +59,7 @@ static void go_on(redis_reconcile *r) {
 void redis_scan_send(redis_reconcile *r, const au_slice *args, size_t n, redis_reply_fn cb,
                      void *arg) {
   if (r->failed) return;
-  if (redis_link_command(r->node->link, args, n, cb, arg) == AU_OK)
+  if (redis_node_command(r->node, args, n, cb, arg) == AU_OK)
     r->pending++;
   else
     r->failed = true;
@@ -153,6 +153,7 @@ void redis_reconcile_begin(redis_reconcile *r) {
   if (r->stopping || r->next != STEP_NONE || now_ms < r->not_before_ms) return;
   r->failed = false;
   r->keys = 0;
+  r->list = 0;
   r->began_ms = now_ms;
   memcpy(r->cursor, "0", 2);
   r->next = STEP_SCAN;

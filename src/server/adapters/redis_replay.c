@@ -65,6 +65,18 @@ void redis_replay_owe_all(redis_replay *r, bool settle) {
   if (settle) r->settled_at_ms = now_ms(r) + REDIS_REPLAY_SETTLE_MS;
 }
 
+/* As many as there are now, for those that stay are added again. */
+void redis_replay_hand_over(redis_replay *r) {
+  redis_store *s = r->node->store;
+  redis_ending e;
+  for (size_t left = redis_endings_count(r->endings); left > 0; left--) {
+    if (!redis_endings_take(r->endings, now_ms(r), &e)) return;
+    redis_replay *to = redis_store_node(s, e.who.customer_id)->replay;
+    if (redis_endings_add(to->endings, e.kind, &e.who, e.at_ms) != AU_OK)
+      log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
+  }
+}
+
 static bool is_owing(const redis_replay *r) {
   return r->owed_since_ms != INT64_MAX || redis_endings_count(r->endings) > 0;
 }

@@ -43,6 +43,9 @@ void redis_replay_revive(redis_replay *r, au_slice customer_id, au_slice session
  *         what it knew. */
 void redis_replay_owe_all(redis_replay *r, bool settle);
 
+/* In a Cluster: gives endings of customers that are served by other nodes now to those. */
+void redis_replay_hand_over(redis_replay *r);
+
 /* The Redis serves: replays what is owed, if anything. Idempotent. */
 void redis_replay_begin(redis_replay *r);
 

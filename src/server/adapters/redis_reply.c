@@ -92,10 +92,16 @@ static const struct {
     {"MASTERDOWN", "redis has lost its master"},
     {"NOREPLICAS", "redis has too few replicas"},
     {"BUSY", "redis is busy with a script"},
-    {"MOVED", "this redis is a cluster"},
+    {"MOVED", "this redis is part of a cluster: use redis+cluster://"},
+    {"TRYAGAIN", "a key is being moved between nodes"},
     {"CLUSTERDOWN", "the redis cluster is down"},
     {"UNKILLABLE", "redis is busy with a script"},
 };
+
+static bool is_of_one_key(const redisReply *reply) {
+  return redis_reply_is_error_code(reply, "WRONGTYPE") ||
+         redis_reply_is_error_code(reply, "TRYAGAIN");
+}
 
 redis_refusal redis_reply_refusal(const redisReply *reply) {
   uint32_t n = sizeof refusals / sizeof refusals[0];
@@ -103,6 +109,6 @@ redis_refusal redis_reply_refusal(const redisReply *reply) {
     return (redis_refusal){n + 1, false, "redis answers with something else than was asked for"};
   for (uint32_t i = 0; i < n; i++)
     if (redis_reply_is_error_code(reply, refusals[i].code))
-      return (redis_refusal){i, redis_reply_is_error_code(reply, "WRONGTYPE"), refusals[i].reason};
+      return (redis_refusal){i, is_of_one_key(reply), refusals[i].reason};
   return (redis_refusal){n, false, "redis answers with an error"};
 }

@@ -52,6 +52,7 @@ struct redis_reconcile {
   uv_timer_t turn;
 
   char cursor[REDIS_CURSOR_SIZE];  /* of STEP_SCAN, later of STEP_CUSTOMERS */
+  size_t list;                     /* of customers, whose group is being read */
   uint32_t keys;                   /* looked at in this half of the round */
   int64_t began_ms, not_before_ms; /* monotonic */
   int64_t asked_ms;                /* Redis's clock when the batch was asked about */

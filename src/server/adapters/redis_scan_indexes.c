@@ -26,10 +26,21 @@ static void on_customers(au_status status, const redisReply *reply, void *arg) {
   redis_scan_answered(r);
 }
 
+/* The next list of customers that lives on this node; false behind the last. */
+static bool find_list(redis_reconcile *r) {
+  while (r->list < redis_keys_groups(r->naming)) {
+    if (redis_store_list_node(r->node->store, r->list) == r->node) return true;
+    r->list++;
+  }
+  return false;
+}
+
 void redis_scan_customers(redis_reconcile *r) {
+  r->next = STEP_NONE;
+  if (!find_list(r)) return;
   redis_key list;
   redis_number count;
-  const au_slice args[] = {slice_of("ZSCAN"), redis_key_customers(r->naming, &list, 0),
+  const au_slice args[] = {slice_of("ZSCAN"), redis_key_customers(r->naming, &list, r->list),
                            slice_of(r->cursor), slice_of("COUNT"),
                            redis_number_text(&count, REDIS_SCAN_COUNT)};
   buffer_clear(&r->customers);
@@ -92,7 +103,8 @@ void redis_scan_members(redis_reconcile *r) {
   redis_scan_clear(r);
   fill_group(r);
   if (r->readers == 0) {
-    r->next = strcmp(r->cursor, "0") == 0 ? STEP_NONE : STEP_CUSTOMERS;
+    if (strcmp(r->cursor, "0") == 0) r->list++;
+    r->next = STEP_CUSTOMERS;
     return;
   }
   r->asked_ms = redis_node_now_ms(r->node);

@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "presence_table.h"
 #include "redis.h"
+#include "redis_cluster.h"
 #include "redis_keys.h"
 #include "redis_known.h"
 #include "redis_newcomers.h"
@@ -32,7 +33,8 @@ typedef struct redis_store {
   char name[17];    /* of this daemon in a lease: random, 16 hexadecimal digits */
   int64_t lease_ms; /* one that holds a lease and is killed is replaced within this time */
 
-  redis_node *node;
+  redis_node *node;           /* NULL in a Cluster */
+  redis_cluster *cluster;     /* NULL with a single Redis */
   au_store *own;              /* a memory store of what this daemon has acknowledged */
   presence_table *table;      /* its sessions */
   redis_known *known;         /* of customers, from Redis */
@@ -55,11 +57,14 @@ static inline int64_t redis_store_mono_ms(const redis_store *s) {
   return clock_mono_ms(s->clock);
 }
 
-/* The server that keeps a customer. */
+/* The server that keeps a customer; in a Cluster it may be another one the next time. */
 redis_node *redis_store_node(const redis_store *s, au_slice customer_id);
 
 /* The server that keeps the list and the lease of a group of customers. */
 redis_node *redis_store_list_node(const redis_store *s, size_t group);
+
+/* All servers that keep something; how many. */
+size_t redis_store_nodes(const redis_store *s, redis_node *nodes[REDIS_NODES_MAX]);
 
 /* The list that names a customer. */
 static inline au_slice redis_store_list(const redis_store *s, redis_key *room,

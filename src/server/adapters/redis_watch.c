@@ -20,6 +20,7 @@ typedef struct ring {
 typedef struct entry {
   map_node node; /* first: a node is cast to its entry */
   ring place;
+  ring listed; /* in `all` */
   redis_watch *watch;
   uint64_t heard_on; /* number of the link on which Redis confirmed it; 0: on none */
   bool wanted;
@@ -33,6 +34,7 @@ struct redis_watch {
   redis_watch_config config;
   redis_link *link;
   map *entries;
+  ring all;             /* the same, to walk over */
   uint64_t link_number; /* counts links, so that the loss of one unsubscribes all at once */
   ring todo;            /* wanted and not subscribed, or the other way round */
   ring settled;         /* nothing to do until somebody wants something else, or the link is lost */
@@ -100,12 +102,14 @@ static entry *entry_create(redis_watch *w, au_slice id) {
   e->id_len = (uint8_t)id.len;
   memcpy(e->id, id.ptr, id.len);
   ring_init(&e->place);
+  ring_append(&w->all, &e->listed);
   map_insert(w->entries, &e->node, hash_of(w, id));
   return e;
 }
 
 static void entry_free(redis_watch *w, entry *e) {
   ring_remove(&e->place);
+  ring_remove(&e->listed);
   map_remove(w->entries, &e->node);
   free(e);
 }
@@ -212,6 +216,15 @@ void redis_watch_set(redis_watch *w, au_slice customer_id, bool on) {
   if (redis_link_is_ready(w->link)) pump(w);
 }
 
+void redis_watch_each(redis_watch *w, void (*fn)(void *arg, redis_watch *w, au_slice customer_id),
+                      void *arg) {
+  for (ring *r = w->all.next, *next; r != &w->all; r = next) {
+    next = r->next;
+    entry *e = (entry *)(void *)((char *)r - offsetof(entry, listed));
+    if (e->wanted) fn(arg, w, entry_id(e));
+  }
+}
+
 bool redis_watch_is_deaf(const redis_watch *w, au_slice customer_id) {
   const entry *e = find(w, customer_id);
   return e && e->wanted && !is_subscribed(e);
@@ -274,6 +287,7 @@ au_status redis_watch_create(const redis_watch_config *config, redis_watch **out
   if (!w) return AU_ENOMEM;
   w->config = *config;
   w->link_number = 1;
+  ring_init(&w->all);
   ring_init(&w->todo);
   ring_init(&w->settled);
   ring_init(&w->refused);

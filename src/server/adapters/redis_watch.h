@@ -33,6 +33,11 @@ void redis_watch_start(redis_watch *w);
  * allows, and again after each reconnect. */
 void redis_watch_set(redis_watch *w, au_slice customer_id, bool on);
 
+/* Calls `fn` for each wanted customer, in no order. `fn` may say of that one that it is no
+ * longer wanted; the slice is borrowed until it does. */
+void redis_watch_each(redis_watch *w, void (*fn)(void *arg, redis_watch *w, au_slice customer_id),
+                      void *arg);
+
 /* Whether a wanted customer would not hear a message now: its subscription is not
  * confirmed, or was lost. */
 bool redis_watch_is_deaf(const redis_watch *w, au_slice customer_id);

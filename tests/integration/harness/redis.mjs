@@ -159,10 +159,14 @@ class RedisServer {
   }
 }
 
-/** A server that is there for one test. `start: false` reserves a port and starts nothing yet. */
+/**
+ * A server that is there for one test. `start: false` reserves a port and starts nothing yet.
+ * `options` may be a function, asked again when a port was taken.
+ */
 export async function startRedis(t, { options = [], start = true } = {}) {
   for (;;) {
-    const server = new RedisServer(t, await freePort(), await tempDir(t), options);
+    const words = typeof options === 'function' ? await options() : options;
+    const server = new RedisServer(t, await freePort(), await tempDir(t), words);
     defer(t, () => server.crash());
     if (!start || (await server.start())) return server;
   }

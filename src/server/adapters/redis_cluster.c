@@ -1,0 +1,414 @@
+/* Follows the map of a Cluster. Must not know keys' names (but their slots), nor what is sent
+ * to the nodes. */
+#include "redis_cluster.h"
+
+#include "../utils/buffer.h"
+#include "../utils/log.h"
+#include "redis_store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REASON_SIZE = 128 };
+
+static const char waiting[] = "waiting for the cluster's map";
+static const char no_slots[] = "the cluster serves no slots yet";
+static const char no_cluster[] = "this redis is no cluster: use redis://";
+static const char bad_map[] = "the cluster's map cannot be read";
+static const char uncovered[] = "some slots of the cluster are served by nobody";
+
+typedef struct member {
+  redis_cluster *cluster;
+  redis_url url; /* the store's, but for the host */
+  redis_endpoint at;
+  redis_node *node;
+  uint32_t slots;        /* that it serves */
+  bool inherits;         /* customers whose last node may not have all of theirs */
+  int64_t kept_until_ms; /* monotonic: not ended earlier, though it serves none */
+} member;
+
+struct redis_cluster {
+  redis_store *store;
+  member *members[REDIS_NODES_MAX]; /* NULL: a free place */
+  uint8_t owner[REDIS_SLOTS];       /* of each slot: an index of `members`, or REDIS_NOBODY */
+  redis_node *nowhere;              /* serves what nobody serves; never started */
+
+  uv_timer_t timer;
+  bool known;           /* a map was read */
+  bool again;           /* somebody wants another look while one is under way */
+  const char *trouble;  /* why there is no map, static; NULL: no reason is known */
+  member *asked;        /* for the map; NULL: nobody is being asked */
+  size_t turn;          /* whom to ask next */
+  int64_t looked_ms;    /* when the last look began, monotonic */
+  redis_topology found; /* by it */
+  char reason[REASON_SIZE];
+
+  bool stopping;
+  unsigned open_parts;
+  void (*stopped)(void *arg);
+  void *stopped_arg;
+};
+
+static int64_t now_ms(const redis_cluster *c) {
+  return redis_store_mono_ms(c->store);
+}
+
+static void part_stopped(redis_cluster *c) {
+  if (--c->open_parts == 0) c->stopped(c->stopped_arg); /* last: it may free the cluster */
+}
+
+/* ---- members --------------------------------------------------------------- */
+
+static void member_free(member *m) {
+  if (!m) return;
+  redis_node_free(m->node);
+  explicit_bzero(&m->url, sizeof m->url);
+  free(m);
+}
+
+static member *member_create(redis_cluster *c, const redis_endpoint *at) {
+  member *m = calloc(1, sizeof *m);
+  if (!m) return NULL;
+  m->cluster = c;
+  m->at = *at;
+  m->url = c->store->url;
+  m->url.kind = REDIS_SINGLE;
+  m->url.hosts[0] = *at;
+  m->url.host_count = 1;
+  if (redis_node_create(c->store, &m->url, &m->node) != AU_OK) {
+    member_free(m);
+    return NULL;
+  }
+  return m;
+}
+
+/* The place of a node, which is made and started when it is new; REDIS_NOBODY when that
+ * cannot be. One that is being ended is not taken up again. */
+static uint8_t place_of(redis_cluster *c, const redis_endpoint *at) {
+  uint8_t place = REDIS_NOBODY;
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
+    const member *m = c->members[i];
+    if (!m && place == REDIS_NOBODY) place = (uint8_t)i;
+    if (m && !m->node->stopping && redis_endpoint_eq(&m->at, at)) return (uint8_t)i;
+  }
+  if (place == REDIS_NOBODY) {
+    log_warn("redis", "too many nodes", LOG_INT("max", REDIS_NODES_MAX));
+    return place;
+  }
+  member *m = member_create(c, at);
+  if (!m) {
+    log_error("redis", "a node is not connected to: out of memory", LOG_NONE);
+    return REDIS_NOBODY;
+  }
+  c->members[place] = m;
+  log_info("redis", "node", LOG_STR("host", at->host), LOG_INT("port", at->port));
+  redis_node_start(m->node);
+  return place;
+}
+
+static void keep(redis_cluster *c, member *m) {
+  m->kept_until_ms = now_ms(c) + REDIS_CLUSTER_KEEP_MS;
+}
+
+static void begin_with_seeds(redis_cluster *c) {
+  for (size_t i = 0; i < c->store->url.host_count; i++) {
+    uint8_t place = place_of(c, &c->store->url.hosts[i]);
+    if (place != REDIS_NOBODY) keep(c, c->members[place]);
+  }
+}
+
+/* When the whole cluster stops, memory stays until all nodes have: what was sent to one may
+ * come back by another. */
+static void on_ended(void *arg) {
+  member *m = arg;
+  redis_cluster *c = m->cluster;
+  if (c->stopping) {
+    part_stopped(c);
+    return;
+  }
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++)
+    if (c->members[i] == m) c->members[i] = NULL;
+  member_free(m);
+}
+
+static bool is_idle(const redis_cluster *c, const member *m) {
+  return m && !m->node->stopping && m->slots == 0 && now_ms(c) >= m->kept_until_ms;
+}
+
+/* Ends nodes that serve nothing, once nothing points to them. */
+static void end_idle(redis_cluster *c) {
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
+    member *m = c->members[i];
+    if (!is_idle(c, m) || m->node->held > 0) continue;
+    log_info("redis", "node ended", LOG_STR("host", m->at.host), LOG_INT("port", m->at.port));
+    redis_node_stop(m->node, on_ended, m);
+  }
+}
+
+/* ---- the map ---------------------------------------------------------------- */
+
+static redis_node *node_at(const redis_cluster *c, uint8_t place) {
+  return place == REDIS_NOBODY ? c->nowhere : c->members[place]->node;
+}
+
+redis_node *redis_cluster_node(const redis_cluster *c, uint16_t slot) {
+  return node_at(c, c->owner[slot]);
+}
+
+static void give_slot(redis_cluster *c, uint16_t slot, uint8_t place) {
+  uint8_t before = c->owner[slot];
+  if (before == place) return;
+  if (place != REDIS_NOBODY && !redis_replay_is_done(node_at(c, before)->replay))
+    c->members[place]->inherits = true;
+  if (before != REDIS_NOBODY) c->members[before]->slots--;
+  if (place != REDIS_NOBODY) c->members[place]->slots++;
+  c->owner[slot] = place;
+}
+
+/* Customers are listened to where they are served: messages are heard at every node, but a
+ * node that is lost or ended carries none. */
+static void move_watch(void *arg, redis_watch *watch, au_slice customer_id) {
+  redis_watch *to = redis_store_node(arg, customer_id)->watch;
+  if (to == watch) return;
+  redis_watch_set(to, customer_id, true);
+  redis_watch_set(watch, customer_id, false);
+}
+
+static void move_watches(redis_cluster *c) {
+  redis_watch_each(c->nowhere->watch, move_watch, c->store);
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++)
+    if (c->members[i]) redis_watch_each(c->members[i]->node->watch, move_watch, c->store);
+}
+
+/* What a node was not told while it was lost, its successor is told. */
+static void hand_debts_over(redis_cluster *c) {
+  bool any = false;
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
+    member *m = c->members[i];
+    if (!m || !m->inherits) continue;
+    m->inherits = false;
+    any = true;
+    redis_replay_owe_all(m->node->replay, false);
+  }
+  if (!any) return;
+  redis_replay_hand_over(c->nowhere->replay);
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++)
+    if (c->members[i]) redis_replay_hand_over(c->members[i]->node->replay);
+}
+
+/* A node whose link was ready before it had slots: its data has no name yet. */
+static void look_at_newcomers(redis_cluster *c) {
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
+    member *m = c->members[i];
+    if (m && m->slots > 0 && !m->node->identity.is_known && redis_link_is_ready(m->node->link))
+      redis_identity_look(m->node);
+  }
+}
+
+static void take_map(redis_cluster *c) {
+  uint8_t place[REDIS_NODES_MAX];
+  for (size_t i = 0; i < c->found.count; i++) place[i] = place_of(c, &c->found.masters[i]);
+  for (size_t slot = 0; slot < REDIS_SLOTS; slot++) {
+    uint8_t owner = c->found.owner[slot];
+    give_slot(c, (uint16_t)slot, owner == REDIS_NOBODY ? REDIS_NOBODY : place[owner]);
+  }
+  if (!c->known) log_info("redis", "cluster's map", LOG_INT("nodes", c->found.count));
+  c->known = true;
+  c->trouble = NULL;
+  move_watches(c);
+  hand_debts_over(c);
+  look_at_newcomers(c);
+  end_idle(c);
+}
+
+/* ---- looking ---------------------------------------------------------------- */
+
+static void on_timer(uv_timer_t *timer);
+
+static void look_in(redis_cluster *c, int64_t delay_ms) {
+  uv_timer_start(&c->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
+}
+
+void redis_cluster_look(redis_cluster *c) {
+  if (c->stopping) return;
+  c->again = c->asked != NULL;
+  if (!c->again) look_in(c, c->looked_ms + REDIS_CLUSTER_LOOK_MIN_MS - now_ms(c));
+}
+
+static bool is_lost(const member *m) {
+  return m && m->slots > 0 && !redis_link_is_ready(m->node->link);
+}
+
+static int64_t next_look_ms(const redis_cluster *c) {
+  if (!c->known) return REDIS_CLUSTER_LOST_MS;
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++)
+    if (is_lost(c->members[i]) || is_idle(c, c->members[i])) return REDIS_CLUSTER_LOST_MS;
+  return REDIS_CLUSTER_INTERVAL_MS;
+}
+
+/* Said once for each kind of trouble. */
+static void complain(redis_cluster *c, const char *trouble) {
+  c->store->counters->store_errors++;
+  if (c->trouble != trouble) log_warn("redis", "no map", LOG_STR("reason", trouble));
+  c->trouble = trouble;
+}
+
+static const char *trouble_of(const redisReply *reply) {
+  static const char disabled[] = "ERR This instance has cluster support disabled";
+  if (redis_reply_is_error_code(reply, disabled)) return no_cluster;
+  return redis_reply_is_error(reply) ? redis_reply_refusal(reply).reason : bad_map;
+}
+
+static void on_slots(au_status status, const redisReply *reply, void *arg) {
+  redis_cluster *c = arg;
+  const member *asked = c->asked;
+  c->asked = NULL;
+  asked->node->held--;
+  if (c->stopping) return;
+  if (status == AU_OK && !redis_topology_read(reply, &asked->at, &c->found))
+    complain(c, trouble_of(reply));
+  else if (status == AU_OK && c->found.count == 0)
+    complain(c, no_slots);
+  else if (status == AU_OK)
+    take_map(c);
+  if (c->again || status != AU_OK)
+    redis_cluster_look(c);
+  else
+    look_in(c, next_look_ms(c));
+}
+
+/* The next node whose link is up; NULL when there is none. */
+static member *next_to_ask(redis_cluster *c) {
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
+    member *m = c->members[c->turn++ % REDIS_NODES_MAX];
+    if (m && redis_link_is_ready(m->node->link)) return m;
+  }
+  return NULL;
+}
+
+/* When no node can be asked, the hosts of the URL may know others: a node's `ready` looks
+ * again, and so does the timer. */
+static void on_timer(uv_timer_t *timer) {
+  redis_cluster *c = timer->data;
+  const au_slice args[] = {slice_of("CLUSTER"), slice_of("SLOTS")};
+  end_idle(c);
+  c->looked_ms = now_ms(c);
+  c->again = false;
+  member *m = next_to_ask(c);
+  if (!m) begin_with_seeds(c);
+  if (!m || redis_link_command(m->node->link, args, 2, on_slots, c) != AU_OK) {
+    look_in(c, REDIS_CLUSTER_LOST_MS);
+    return;
+  }
+  c->asked = m;
+  m->node->held++;
+}
+
+redis_node *redis_cluster_follow(redis_cluster *c, const redis_node *from,
+                                 const redis_redirect *redirect) {
+  redis_endpoint at = redirect->to;
+  for (size_t i = 0; at.host[0] == '\0' && i < REDIS_NODES_MAX; i++)
+    if (c->members[i] && c->members[i]->node == from)
+      memcpy(at.host, c->members[i]->at.host, sizeof at.host);
+  uint8_t place = place_of(c, &at);
+  if (place == REDIS_NOBODY) return NULL;
+  keep(c, c->members[place]);
+  if (!redirect->ask && c->owner[redirect->slot] != place) {
+    give_slot(c, redirect->slot, place);
+    redis_cluster_look(c); /* others will have moved as well */
+  }
+  return c->members[place]->node;
+}
+
+static bool serves_tag(const redis_cluster *c, const redis_node *n, const char *tag) {
+  return tag[0] != '\0' && redis_cluster_node(c, redis_slot_of(slice_of(tag))) == n;
+}
+
+bool redis_cluster_tag(const redis_cluster *c, const redis_node *n, char tag[REDIS_TAG_SIZE]) {
+  for (uint32_t next = 0; !serves_tag(c, n, tag); next++) {
+    if (next == 4 * REDIS_SLOTS) {
+      tag[0] = '\0'; /* daemons begin alike, and find the same one later */
+      return false;
+    }
+    snprintf(tag, REDIS_TAG_SIZE, "%u", next);
+  }
+  return true;
+}
+
+/* ---- health ------------------------------------------------------------------ */
+
+size_t redis_cluster_nodes(const redis_cluster *c, redis_node *nodes[REDIS_NODES_MAX]) {
+  size_t n = 0;
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++)
+    if (c->members[i] && c->members[i]->slots > 0) nodes[n++] = c->members[i]->node;
+  return n;
+}
+
+const char *redis_cluster_reason(redis_cluster *c) {
+  if (c->stopping) return "stopping";
+  if (!c->known) return c->trouble ? c->trouble : waiting;
+  redis_node *nodes[REDIS_NODES_MAX];
+  size_t count = redis_cluster_nodes(c, nodes), lost = 0;
+  const char *why = "";
+  uint32_t slots = 0;
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++)
+    if (c->members[i]) slots += c->members[i]->slots;
+  for (size_t i = 0; i < count; i++) {
+    const char *reason = redis_node_reason(nodes[i]);
+    if (reason[0] == '\0') continue;
+    why = reason;
+    lost++;
+  }
+  if (lost == 0) return slots == REDIS_SLOTS ? "" : uncovered;
+  snprintf(c->reason, sizeof c->reason, "%zu of %zu nodes lost: %s", lost, count, why);
+  return c->reason;
+}
+
+/* ---- life -------------------------------------------------------------------- */
+
+au_status redis_cluster_create(redis_store *s, redis_cluster **out) {
+  redis_cluster *c = calloc(1, sizeof *c);
+  if (!c) return AU_ENOMEM;
+  c->store = s;
+  memset(c->owner, REDIS_NOBODY, sizeof c->owner);
+  au_status status = redis_node_create(s, &s->url, &c->nowhere);
+  if (status != AU_OK) {
+    free(c);
+    return status;
+  }
+  *out = c;
+  return AU_OK;
+}
+
+void redis_cluster_start(redis_cluster *c) {
+  uv_timer_init(c->store->loop, &c->timer);
+  c->timer.data = c;
+  begin_with_seeds(c);
+  look_in(c, REDIS_CLUSTER_LOST_MS); /* the first node that is ready looks at once */
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+  part_stopped(handle->data);
+}
+
+void redis_cluster_stop(redis_cluster *c, void (*stopped)(void *arg), void *arg) {
+  c->stopping = true;
+  c->stopped = stopped;
+  c->stopped_arg = arg;
+  c->open_parts = 1;
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
+    member *m = c->members[i];
+    if (!m) continue;
+    c->open_parts++;
+    if (!m->node->stopping) redis_node_stop(m->node, on_ended, m);
+  }
+  uv_close((uv_handle_t *)&c->timer, on_timer_closed);
+}
+
+void redis_cluster_free(redis_cluster *c) {
+  if (!c) return;
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++) member_free(c->members[i]);
+  redis_node_free(c->nowhere);
+  free(c);
+}

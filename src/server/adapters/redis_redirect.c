@@ -1,0 +1,98 @@
+/* Sends commands about in a Cluster, as MOVED and ASK say. Must not know what they do, nor
+ * what the answers mean.
+ *
+ * Only here are the bytes of a command kept while it is in flight. */
+#include "../utils/buffer.h"
+#include "../utils/log.h"
+#include "redis_store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct flight {
+  redis_cluster *cluster;
+  redis_node *origin; /* held: whoever waits for the answer belongs to it */
+  redis_node *at;     /* where it is now */
+  redis_reply_fn cb;
+  void *arg;
+  unsigned redirects;
+  size_t count;
+  au_slice args[]; /* their bytes stand behind */
+} flight;
+
+static flight *flight_create(const au_slice *args, size_t count) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < count; i++) bytes += args[i].len;
+  flight *f = calloc(1, sizeof *f + count * sizeof *args + bytes);
+  if (!f) return NULL;
+  char *at = (char *)&f->args[count];
+  for (size_t i = 0; i < count; i++) {
+    if (args[i].len > 0) memcpy(at, args[i].ptr, args[i].len);
+    f->args[i] = (au_slice){at, args[i].len};
+    at += args[i].len;
+  }
+  f->count = count;
+  return f;
+}
+
+static void land(flight *f, au_status status, const redisReply *reply) {
+  redis_reply_fn cb = f->cb;
+  void *arg = f->arg;
+  f->origin->held--;
+  free(f);
+  cb(status, reply, arg);
+}
+
+/* The answer that matters is the next command's. */
+static void on_asking(au_status status, const redisReply *reply, void *arg) {
+  (void)status;
+  (void)reply;
+  (void)arg;
+}
+
+static void on_answer(au_status status, const redisReply *reply, void *arg);
+
+/* false when it cannot be sent on. */
+static bool send_on(flight *f, const redis_redirect *redirect) {
+  const au_slice asking[] = {slice_of("ASKING")};
+  if (f->redirects++ == REDIS_REDIRECTS_MAX) return false;
+  redis_node *n = redis_cluster_follow(f->cluster, f->at, redirect);
+  if (!n) return false;
+  f->at = n;
+  if (redirect->ask && redis_link_command(n->link, asking, 1, on_asking, NULL) != AU_OK)
+    return false;
+  return redis_link_command(n->link, f->args, f->count, on_answer, f) == AU_OK;
+}
+
+static void on_answer(au_status status, const redisReply *reply, void *arg) {
+  flight *f = arg;
+  redis_redirect redirect;
+  if (status == AU_OK && redis_redirect_read(reply, &redirect)) {
+    if (send_on(f, &redirect)) return;
+    f->origin->store->counters->store_errors++;
+    log_debug("redis", "not sent on", LOG_INT("slot", redirect.slot),
+              LOG_INT("redirects", f->redirects));
+    land(f, AU_ESTORE, NULL);
+    return;
+  }
+  /* A node that is ended while the store goes on is a node that was lost. */
+  if (status == AU_ECANCELED && !f->origin->store->stopping) status = AU_ESTORE;
+  land(f, status, reply);
+}
+
+au_status redis_cluster_command(redis_cluster *c, redis_node *n, const au_slice *args, size_t count,
+                                redis_reply_fn cb, void *arg) {
+  flight *f = flight_create(args, count);
+  if (!f) return AU_ENOMEM;
+  f->cluster = c;
+  f->origin = f->at = n;
+  f->cb = cb;
+  f->arg = arg;
+  au_status status = redis_link_command(n->link, f->args, f->count, on_answer, f);
+  if (status != AU_OK) {
+    free(f);
+    return status;
+  }
+  n->held++;
+  return AU_OK;
+}
