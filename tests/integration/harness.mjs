@@ -4,4 +4,5 @@ export * from './harness/daemon.mjs';
 export * from './harness/http.mjs';
 export * from './harness/redis.mjs';
 export * from './harness/socket.mjs';
+export * from './harness/ticks.mjs';
 export * from './harness/wait.mjs';

@@ -186,6 +186,24 @@ static void our_own_keys_deleted(void **state) {
   assert_int_equal(ASK(&b->server, "ZCARD au:customers"), 2);
 }
 
+/* Only another program can write these: they would count for ever, and nobody would ever be
+ * due. */
+static void odd_members_of_our_own_keys(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  ASK(&b->server, "ZADD au:idx:c +inf gone +inf s 99999999999999 %s -inf ended", "not:an:id");
+  ASK(&b->server, "ZADD au:idx:c 99999999999999 %b", "a\0b", (size_t)3);
+  ASK(&b->server, "ZADD au:customers 99999999999999 c +inf d");
+  assert_int_equal(count(b, "c"), 4);
+  tick(b);
+  RUN_UNTIL(b, count(b, "c") == 1);
+  assert_int_equal(ASK(&b->server, "ZSCORE au:customers c"), 0);
+  assert_int_equal(ASK(&b->server, "ZSCORE au:customers d"), 0);
+  ASK(&b->server, "DEL presence:c:s");
+  tick(b);
+  RUN_UNTIL(b, count(b, "c") == 0);
+}
+
 static void our_own_keys_of_the_wrong_type(void **state) {
   bench *b = *state;
   ASK(&b->server, "SET au:idx:c x");
@@ -282,6 +300,7 @@ int main(void) {
       CASE(ends_that_were_moved),
       CASE(a_beat_within_a_round),
       CASE(our_own_keys_deleted),
+      CASE(odd_members_of_our_own_keys),
       CASE(our_own_keys_of_the_wrong_type),
       CASE(a_large_keyspace),
       CASE(a_round_that_loses_its_link),

@@ -56,13 +56,26 @@ static void go_on(redis_reconcile *r) {
 
 /* ---- what the steps use --------------------------------------------------- */
 
-void redis_scan_send(redis_reconcile *r, const au_slice *args, size_t n, redis_reply_fn cb,
-                     void *arg) {
+static void send_to(redis_reconcile *r, redis_node *node, const au_slice *args, size_t n,
+                    redis_reply_fn cb, void *arg) {
   if (r->failed) return;
-  if (redis_node_command(r->node, args, n, cb, arg) == AU_OK)
+  if (redis_node_command(node, args, n, cb, arg) == AU_OK)
     r->pending++;
   else
     r->failed = true;
+}
+
+void redis_scan_send(redis_reconcile *r, const au_slice *args, size_t n, redis_reply_fn cb,
+                     void *arg) {
+  send_to(r, r->node, args, n, cb, arg);
+}
+
+void redis_scan_list(redis_reconcile *r, au_slice customer_id, redis_reply_fn cb, void *arg) {
+  size_t group = redis_keys_group_of(r->naming, customer_id);
+  redis_key list;
+  const au_slice args[] = {slice_of("ZADD"), redis_key_customers(r->naming, &list, group),
+                           slice_of("NX"), slice_of("0"), customer_id};
+  send_to(r, redis_store_list_node(r->node->store, group), args, 5, cb, arg);
 }
 
 bool redis_scan_arrived(redis_reconcile *r, au_status status) {

@@ -51,9 +51,9 @@ struct redis_reconcile {
   bool complained;  /* an error was logged, and no round has ended well since */
   uv_timer_t turn;
 
-  char cursor[REDIS_CURSOR_SIZE];  /* of STEP_SCAN, later of STEP_CUSTOMERS */
-  size_t list;                     /* of customers, whose group is being read */
-  uint32_t keys;                   /* looked at in this half of the round */
+  char cursor[REDIS_CURSOR_SIZE]; /* of STEP_SCAN, later of STEP_CUSTOMERS */
+  size_t list;   /* the group of STEP_CUSTOMERS; those of other nodes are not ours */
+  uint32_t keys; /* looked at in this half of the round */
   int64_t began_ms, not_before_ms; /* monotonic */
   int64_t asked_ms;                /* Redis's clock when the batch was asked about */
 
@@ -79,16 +79,13 @@ static inline au_slice redis_item_session(const redis_item *it) {
   return (au_slice){it->owner->names.ptr + it->at + it->customer_len, it->session_len};
 }
 
-/* The list that names a customer. */
-static inline au_slice redis_scan_list_of(const redis_reconcile *r, redis_key *room,
-                                          au_slice customer_id) {
-  return redis_key_customers(r->naming, room, redis_keys_group_of(r->naming, customer_id));
-}
-
 /* Sends a command of the step; `cb` calls redis_scan_arrived first and redis_scan_answered
  * last. */
 void redis_scan_send(redis_reconcile *r, const au_slice *args, size_t n, redis_reply_fn cb,
                      void *arg);
+
+/* The same, adding a customer to its list unless it is there. */
+void redis_scan_list(redis_reconcile *r, au_slice customer_id, redis_reply_fn cb, void *arg);
 
 /* Whether there is a reply to use; without one the round is to end. */
 bool redis_scan_arrived(redis_reconcile *r, au_status status);

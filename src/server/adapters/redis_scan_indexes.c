@@ -6,6 +6,26 @@
 
 #include <string.h>
 
+/* A write whose outcome the next round would see. */
+static void on_mended(au_status status, const redisReply *reply, void *arg) {
+  (void)reply;
+  redis_reconcile *r = arg;
+  (void)redis_scan_arrived(r, status);
+  redis_scan_answered(r);
+}
+
+/* A last tick that lies ahead is of a clock that was set back since, and nobody would be due
+ * before the clock comes there again. */
+static void mend_tick(redis_reconcile *r, au_slice customer_id, const redisReply *score) {
+  double ticked_ms;
+  int64_t ahead_ms = redis_node_now_ms(r->node) + r->node->store->config->ema_interval_ms;
+  if (redis_reply_number(score, &ticked_ms) && ticked_ms <= (double)ahead_ms) return;
+  redis_key list;
+  const au_slice args[] = {slice_of("ZADD"), redis_key_customers(r->naming, &list, r->list),
+                           slice_of("XX"), slice_of("0"), customer_id};
+  redis_scan_send(r, args, 5, on_mended, r);
+}
+
 static void on_customers(au_status status, const redisReply *reply, void *arg) {
   redis_reconcile *r = arg;
   const redisReply *pairs;
@@ -20,24 +40,22 @@ static void on_customers(au_status status, const redisReply *reply, void *arg) {
       char len = (char)(uint8_t)id.len;
       buffer_append(&r->customers, &len, 1);
       buffer_append_slice(&r->customers, id);
+      mend_tick(r, id, pairs->element[i + 1]);
     }
     if (r->customers.failed) r->failed = true;
   }
   redis_scan_answered(r);
 }
 
-/* The next list of customers that lives on this node; false behind the last. */
-static bool find_list(redis_reconcile *r) {
-  while (r->list < redis_keys_groups(r->naming)) {
-    if (redis_store_list_node(r->node->store, r->list) == r->node) return true;
-    r->list++;
-  }
-  return false;
-}
-
+/* Of the lists that are on this node; after the last one the round is over. */
 void redis_scan_customers(redis_reconcile *r) {
-  r->next = STEP_NONE;
-  if (!find_list(r)) return;
+  const redis_store *s = r->node->store;
+  size_t groups = redis_keys_groups(r->naming);
+  while (r->list < groups && redis_store_list_node(s, r->list) != r->node) r->list++;
+  if (r->list == groups) {
+    r->next = STEP_NONE;
+    return;
+  }
   redis_key list;
   redis_number count;
   const au_slice args[] = {slice_of("ZSCAN"), redis_key_customers(r->naming, &list, r->list),
@@ -64,8 +82,20 @@ static void fill_group(redis_reconcile *r) {
   r->readers = kept;
 }
 
-/* The live members of a page. One that would make the batch too large is asked for again
- * with the next. */
+/* Only another program can have written a member that is no session id, and no key would
+ * ever say that it is gone. */
+static void remove_odd(redis_index_reader *reader, au_slice member) {
+  redis_reconcile *r = reader->owner;
+  au_slice customer_id = {reader->id, reader->id_len};
+  redis_key index;
+  const au_slice args[] = {slice_of("ZREM"), redis_key_index(r->naming, &index, customer_id),
+                           member};
+  redis_scan_send(r, args, 3, on_mended, r);
+  redis_store_changed(r->node->store, customer_id);
+}
+
+/* The live members of a page, those with a deadline that is no number among them: their keys
+ * tell. One that would make the batch too large is asked for again with the next. */
 static void take_members(redis_index_reader *reader, const redisReply *pairs,
                          const char cursor[REDIS_CURSOR_SIZE]) {
   redis_reconcile *r = reader->owner;
@@ -74,9 +104,12 @@ static void take_members(redis_index_reader *reader, const redisReply *pairs,
   for (size_t i = 0; i < n; i++) {
     au_slice id = redis_reply_text(pairs->element[2 * i]);
     double score_ms;
-    if (redis_reply_number(pairs->element[2 * i + 1], &score_ms) &&
-        score_ms > (double)r->asked_ms && wire_valid_id(id))
+    if (redis_reply_number(pairs->element[2 * i + 1], &score_ms) && score_ms <= (double)r->asked_ms)
+      continue;
+    if (wire_valid_id(id))
       redis_scan_add(r, (au_slice){reader->id, reader->id_len}, id);
+    else
+      remove_odd(reader, id);
   }
   memcpy(reader->cursor, cursor, REDIS_CURSOR_SIZE);
   reader->done = strcmp(cursor, "0") == 0;

@@ -73,6 +73,7 @@ static void finish_batch(redis_reconcile *r) {
     r->next = STEP_SCAN;
   } else {
     r->next = STEP_CUSTOMERS;
+    r->list = 0;
     r->keys = 0;
   }
 }
@@ -130,11 +131,7 @@ static void send_deadline(redis_reconcile *r, const redis_item *it, redis_reply_
 static void list_customer(redis_reconcile *r, const redis_item *it, const redis_item **last) {
   bool is_new = !*last || !slice_eq(redis_item_customer(*last), redis_item_customer(it));
   *last = it;
-  if (!is_new) return;
-  redis_key list;
-  const au_slice args[] = {slice_of("ZADD"), redis_scan_list_of(r, &list, redis_item_customer(it)),
-                           slice_of("NX"), slice_of("0"), redis_item_customer(it)};
-  redis_scan_send(r, args, 5, on_mended, r);
+  if (is_new) redis_scan_list(r, redis_item_customer(it), on_mended, r);
 }
 
 static void on_value(au_status status, const redisReply *reply, void *arg) {

@@ -1,0 +1,75 @@
+// What a Redis server saw of the ticks of one customer, in the order in which it saw it.
+import assert from 'node:assert/strict';
+
+/** The average after a tick, by the contract's formula. */
+export function emaStep(ema, alpha, count, intervals) {
+  return count + (ema - count) * (1 - alpha) ** intervals;
+}
+
+/** A tick: its time on Redis's clock, the average kept with it, and what was published of it. */
+export class Ticks {
+  all = [];
+  /** Everything published for the customer: {data, client, tick}. */
+  published = [];
+
+  constructor(client, customerId) {
+    this.customerId = customerId;
+    const words = /^(?<at>[\d.]+) \[\d+ (?<client>[^\]]+)\] (?<command>.*)$/s;
+    client.pushed.put = (line) => this.#take(words.exec(line).groups);
+  }
+
+  /** Watches from now on. */
+  static async of(redis, customerId) {
+    const client = await redis.client();
+    const ticks = new Ticks(client, customerId);
+    await client.call('MONITOR');
+    return ticks;
+  }
+
+  #take({ client, command }) {
+    const args = [...command.matchAll(/"((?:[^"\\]|\\.)*)"/gs)].map((match) => match[1]);
+    const name = args[0]?.toLowerCase();
+    if (name === 'set' && args[1] === `au:tick:${this.customerId}`)
+      this.all.push({ at: Number(args[2]), messages: [] });
+    if (name === 'set' && args[1] === `ema:${this.customerId}`)
+      this.all.at(-1).ema = Number(args[2]);
+    if (name !== 'publish' || args[1] !== `metrics:${this.customerId}`) return;
+    const data = JSON.parse(args[2].replaceAll('\\"', '"'));
+    const message = { data, client, tick: this.all.at(-1) };
+    this.published.push(message);
+    message.tick?.messages.push(message);
+  }
+
+  /** Ticks that are over: another one came after them. */
+  get past() {
+    return this.all.slice(0, -1);
+  }
+
+  /** What was published with the average of its tick; changes carry it too, but come later. */
+  static messageOf(tick) {
+    return tick.messages.find(({ data }) => Math.abs(data.ema - tick.ema) <= 5.1e-5);
+  }
+
+  /**
+   * Every tick came at least half an interval after the one before it, was published, and its
+   * average is that of the contract over the counts published, whoever made it.
+   */
+  assertOne({ alpha, interval }) {
+    let last = null;
+    for (const tick of this.past) {
+      const message = Ticks.messageOf(tick);
+      assert.ok(message, `tick of ${tick.at} was not published`);
+      if (last !== null) {
+        const elapsed = tick.at - last.at;
+        assert.ok(elapsed >= interval / 2, `ticked twice: after ${elapsed} ms`);
+        const intervals = Math.max(1, Math.floor((elapsed + interval / 2) / interval));
+        const want = emaStep(last.ema, alpha, message.data.count, intervals);
+        assert.ok(
+          Math.abs(tick.ema - want) < 1e-9,
+          `${tick.ema} after ${intervals} intervals, not ${want}`,
+        );
+      }
+      last = tick;
+    }
+  }
+}

@@ -1,0 +1,277 @@
+// Three daemons on one Redis: one of them ticks, all of them tell the same (contract §5).
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+
+import {
+  aBeat,
+  freshId,
+  keyOf,
+  Socket,
+  startDaemon,
+  startRedis,
+  suite,
+  Ticks,
+  waitFor,
+  waitReady,
+} from './harness.mjs';
+
+const ALPHA = 0.2;
+
+/** Three daemons, five people of one customer and a watch on its ticks. */
+async function threeDaemons(t, interval, { flags = {}, env = [] } = {}) {
+  const redis = await startRedis(t);
+  const options = {
+    'redis-url': redis.url,
+    'ema-interval': interval,
+    'ema-alpha': ALPHA,
+    ...flags,
+  };
+  const daemons = [];
+  for (let i = 0; i < 3; i += 1) daemons.push(await startDaemon(t, options, env[i]));
+  await Promise.all(daemons.map(waitReady));
+  const customerId = freshId();
+  const ticks = await Ticks.of(redis, customerId);
+  const join = async (n, daemon) => {
+    for (let i = 0; i < n; i += 1) await daemon.must('join', aBeat({ customerId }));
+  };
+  const sockets = [];
+  for (const daemon of daemons)
+    sockets.push(await Socket.join(t, daemon.wsPort, { customerId }));
+  await join(1, daemons[0]);
+  await waitFor('the first tick', () => ticks.past.length > 0);
+  await join(4, daemons[1]);
+  return { redis, daemons, customerId, ticks, sockets, join, interval, alpha: ALPHA };
+}
+
+const moreTicks = (ticks, n) => {
+  const goal = ticks.past.length + n;
+  return waitFor(`${n} more ticks`, () => ticks.past.length >= goal);
+};
+
+/** The daemon that ticks now: the only one that counts customers as ticked. */
+async function holderOf({ daemons, ticks }) {
+  const ticked = () =>
+    Promise.all(
+      daemons.map(async (daemon) => (await daemon.samples()).get('au_tick_customers_total')),
+    );
+  const before = await ticked();
+  await moreTicks(ticks, 2);
+  const after = await ticked();
+  const holders = daemons.filter((_, i) => after[i] > before[i]);
+  assert.equal(holders.length, 1, `ticked by ${holders.length} daemons`);
+  return holders[0];
+}
+
+/** Each socket heard each of these ticks once, unless a newer message overtook it. */
+function assertHeard(sockets, ticks, from) {
+  for (const [i, socket] of sockets.entries()) {
+    const heard = socket.updates.map(({ timestamp, count, ema }) => `${timestamp} ${count} ${ema}`);
+    for (const tick of ticks.past.slice(from, -2)) {
+      const of = ({ data }) => `${data.timestamp} ${data.count} ${data.ema}`;
+      const times = heard.filter((one) => tick.messages.some((message) => of(message) === one));
+      assert.ok(times.length > 0, `socket ${i} did not hear the tick of ${tick.at}`);
+      assert.equal(new Set(times).size, times.length, `socket ${i} heard a message twice`);
+    }
+  }
+}
+
+/** And nothing that was not published; the first update is the daemon's own answer to auth. */
+function assertNothingElse(sockets, ticks) {
+  const published = new Set(ticks.published.map(({ data }) => JSON.stringify(data)));
+  for (const [i, socket] of sockets.entries())
+    for (const { customerId, timestamp, count, ema } of socket.updates.slice(1))
+      assert.ok(
+        published.has(JSON.stringify({ customerId, timestamp, count, ema })) ||
+          ticks.published.some(({ data }) => data.timestamp === timestamp && data.ema === ema),
+        `socket ${i} heard ${count} and ${ema}, which nobody published`,
+      );
+}
+
+/** libfaketime of whatever architecture this is. */
+function fakeTime() {
+  for (const dir of readdirSync('/usr/lib'))
+    try {
+      const found = `/usr/lib/${dir}/faketime/libfaketime.so.1`;
+      readdirSync(`/usr/lib/${dir}/faketime`);
+      return found;
+    } catch {
+      // Another folder.
+    }
+  throw new Error('libfaketime is not installed: make deps');
+}
+
+suite(
+  'three daemons on one Redis',
+  async (test) => {
+    test('one ticks, and the sockets of all hear the same', async (t) => {
+      const many = await threeDaemons(t, 300);
+      const { ticks, sockets, redis } = many;
+      await waitFor('all sockets to hear of five', () =>
+        sockets.every((socket) => socket.updates.some(({ count }) => count === 5)),
+      );
+      const from = ticks.past.length;
+      await holderOf(many);
+      await moreTicks(ticks, 10);
+      ticks.assertOne(many);
+      assertHeard(sockets, ticks, from);
+      assertNothingElse(sockets, ticks);
+      const publishers = new Set(
+        ticks.past.slice(from).map((tick) => Ticks.messageOf(tick).client),
+      );
+      assert.equal(publishers.size, 1, 'published by one daemon');
+      const client = await redis.client();
+      const left = await client.call('PTTL', 'au:lease');
+      assert.ok(left > 0 && left <= 450, `a lease of ${left} ms`);
+    });
+
+    test('a killed holder is replaced within one lease', async (t) => {
+      const many = await threeDaemons(t, 1000);
+      const { ticks, daemons, sockets } = many;
+      for (let round = 0; round < 2; round += 1) {
+        const holder = await holderOf(many);
+        holder.signal('SIGKILL');
+        await holder.exit();
+        const killedAfter = ticks.all.length;
+        const i = daemons.indexOf(holder);
+        daemons.splice(i, 1);
+        sockets.splice(i, 1);
+        await moreTicks(ticks, 3);
+        // The lease is an interval and a half. What is above it is the machine's.
+        const gaps = ticks.past.slice(1).map((tick, k) => tick.at - ticks.past[k].at);
+        assert.ok(
+          Math.max(...gaps.slice(killedAfter - 2)) < 3000,
+          `between ticks: ${gaps.join(' ')} ms`,
+        );
+      }
+      ticks.assertOne(many);
+      assertNothingElse(sockets, ticks);
+    });
+
+    test('the average is that of a single run, whatever the counts', async (t) => {
+      const many = await threeDaemons(t, 200);
+      const { ticks, daemons, join, customerId, redis } = many;
+      for (let i = 0; i < 12; i += 1) {
+        await join(1 + (i % 3), daemons[i % 3]);
+        await moreTicks(ticks, 1);
+      }
+      ticks.assertOne(many);
+      const client = await redis.client();
+      const kept = Number(await client.call('GET', `ema:${customerId}`));
+      assert.ok(ticks.all.some((tick) => tick.ema === kept));
+    });
+
+    test('a holder that was stopped for longer than a lease ticks nobody twice', async (t) => {
+      const many = await threeDaemons(t, 300);
+      const { ticks, daemons, sockets, redis } = many;
+      const client = await redis.client();
+      for (let round = 0; round < 3; round += 1) {
+        const holder = await holderOf(many);
+        const name = await client.call('GET', 'au:lease');
+        holder.signal('SIGSTOP');
+        await waitFor('another to take over', async () => {
+          const now = await client.call('GET', 'au:lease');
+          return now !== null && now !== name;
+        });
+        await moreTicks(ticks, 3);
+        holder.signal('SIGCONT');
+        await waitReady(holder);
+        await moreTicks(ticks, 5);
+        assert.notEqual(await client.call('GET', 'au:lease'), name);
+        assert.ok(daemons.includes(await holderOf(many)));
+      }
+      ticks.assertOne(many);
+      assertNothingElse([sockets[0]].filter((socket) => socket.closed === null), ticks);
+    });
+
+    test('a change at one reaches a socket at another between ticks', async (t) => {
+      const redis = await startRedis(t);
+      const flags = { 'redis-url': redis.url };
+      const [one, two, three] = [
+        await startDaemon(t, flags),
+        await startDaemon(t, flags),
+        await startDaemon(t, flags),
+      ];
+      await Promise.all([one, two, three].map(waitReady));
+      const customerId = freshId();
+      const watchers = [
+        await Socket.join(t, two.wsPort, { customerId }),
+        await Socket.join(t, three.wsPort, { customerId }),
+      ];
+      const client = await redis.client();
+      await waitFor('both to listen', async () => {
+        const [, n] = await client.call('PUBSUB', 'NUMSUB', `metrics:${customerId}`);
+        return n === 2;
+      });
+      for (let count = 1; count <= 3; count += 1) {
+        await one.must('join', aBeat({ customerId }));
+        for (const watcher of watchers) await watcher.update((data) => data.count === count);
+      }
+    });
+
+    test('a dashboard of an empty customer hears every tick at each of them', async (t) => {
+      const many = await threeDaemons(t, 300);
+      const { daemons, ticks } = many;
+      const nobody = { customerId: freshId('empty') };
+      const sockets = [];
+      for (const daemon of daemons) sockets.push(await Socket.join(t, daemon.wsPort, nobody));
+      await waitFor('five frames for each', () =>
+        sockets.every((socket) => socket.updates.length >= 6),
+      );
+      for (const socket of sockets)
+        for (const { count, ema } of socket.updates) assert.deepEqual([count, ema], [0, 0]);
+      await moreTicks(ticks, 1);
+      ticks.assertOne(many);
+    });
+
+    test('daemons whose clocks are ten minutes off agree', async (t) => {
+      const preload = { LD_PRELOAD: fakeTime(), ASAN_OPTIONS: 'verify_asan_link_order=0' };
+      const many = await threeDaemons(t, 300, {
+        flags: { 'presence-ttl': 2 },
+        env: [
+          { ...preload, FAKETIME: '+600s', FAKETIME_DONT_FAKE_MONOTONIC: '1' },
+          { ...preload, FAKETIME: '-600s' }, // the monotonic clock as well
+          {},
+        ],
+      });
+      const { daemons, ticks, customerId, join, redis } = many;
+      const client = await redis.client();
+      const now = async () => {
+        const [seconds, micros] = await client.call('TIME');
+        return Number(seconds) * 1000 + Number(micros) / 1000;
+      };
+      const shift = Date.now() - (await daemons[0].metrics(customerId)).timestamp;
+      assert.ok(Math.abs(shift + 600_000) < 60_000, `its clock is ${-shift} ms ahead`);
+      // Each writes deadlines on Redis's clock, whatever its own says.
+      for (const daemon of daemons) {
+        const beat = aBeat({ customerId });
+        const began = await now();
+        await daemon.must('join', beat);
+        const [score, end] = [
+          Number(await client.call('ZSCORE', `au:idx:${customerId}`, beat.sessionId)),
+          (await now()) + (await client.call('PTTL', keyOf(beat))),
+        ];
+        assert.ok(score >= began + 2000 - 1000, `deadline ${score - began} ms after the join`);
+        assert.ok(score <= end + 2, `deadline ${score - end} ms after the end of the key`);
+      }
+      const beat = aBeat({ customerId });
+      for (let i = 0; i < 3; i += 1) {
+        for (const daemon of daemons) await daemon.must('beat', beat);
+        await moreTicks(ticks, 1);
+        const counts = await Promise.all(daemons.map((daemon) => daemon.count(customerId)));
+        assert.ok(counts.every((count) => count >= 1));
+      }
+      ticks.assertOne(many);
+      // It ends for all of them alike.
+      for (const daemon of daemons) await daemon.waitCount(customerId, 0);
+      await join(2, daemons[0]);
+      for (const daemon of daemons) assert.ok((await daemon.count(customerId)) <= 2);
+      for (const daemon of daemons) await daemon.waitCount(customerId, 0);
+      const holder = await holderOf(many);
+      holder.signal('SIGKILL');
+      await holder.exit();
+      await moreTicks(ticks, 2);
+      ticks.assertOne(many);
+    });
+  },
+  { concurrency: 2 },
+);
