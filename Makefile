@@ -16,7 +16,8 @@ OBJ     := $(OUT)/obj
 # One line each in docs/dependencies.md says why.
 DEB_BUILD := build-essential pkg-config libuv1-dev libhiredis-dev libssl-dev \
              libwebsockets-dev libwebsockets-evlib-uv libcjson-dev
-DEB_TEST  := libcmocka-dev redis-server openssl curl iproute2 chromium locales
+DEB_TEST  := libcmocka-dev redis-server openssl curl iproute2 chromium locales \
+             libfaketime
 DEB_LINT  := clang-format clang-tidy
 # llhttp is a library in Debian 13 and C source in Debian 12.
 DEB_LLHTTP := $(shell grep -qs 'VERSION_CODENAME=bookworm' /etc/os-release && echo node-llhttp || echo libllhttp-dev)
