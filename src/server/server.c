@@ -146,8 +146,8 @@ static au_status create_services(au_server *server, map_seed seed) {
       .watch = on_broadcast_watch,
       .print = wire_frame_update,
       .arg = server,
-      .gap_ms = config->ema_interval_ms < CHANGES_INTERVAL_MS ? config->ema_interval_ms
-                                                              : CHANGES_INTERVAL_MS,
+      .gap_ms =
+          config->ema_interval_ms < BROADCAST_GAP_MS ? config->ema_interval_ms : BROADCAST_GAP_MS,
   };
   status = broadcast_create(seed, &hooks, &server->broadcast);
   if (status != AU_OK) return status;
@@ -159,6 +159,7 @@ static au_status create_services(au_server *server, map_seed seed) {
       .counters = &server->counters,
       .alpha = config->ema_alpha,
       .interval_ms = config->ema_interval_ms,
+      .changes_ms = CHANGES_INTERVAL_MS,
       .max_changes = config->max_customers,
       .seed = seed,
   };

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { INTERVAL_MS = 1000 };
+
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* What was emitted, in order; `refuse` answers "not now". */
@@ -35,7 +37,8 @@ static fixture *new_fixture(size_t max) {
   fixture *f = calloc(1, sizeof *f);
   assert_non_null(f);
   buffer_init(&f->log, 1 << 20);
-  assert_int_equal(changes_create((map_seed){1, 2}, max, on_emit, f, &f->changes), AU_OK);
+  assert_int_equal(changes_create((map_seed){1, 2}, INTERVAL_MS, max, on_emit, f, &f->changes),
+                   AU_OK);
   return f;
 }
 
@@ -247,8 +250,7 @@ static bool model_emit(void *arg, au_slice customer_id) {
   int i = 0;
   for (size_t k = 1; k < customer_id.len; k++) i = i * 10 + (customer_id.ptr[k] - '0');
   assert_true(m->customers[i].owed);
-  if (m->customers[i].asked)
-    assert_true(m->now_ms - m->customers[i].asked_ms >= CHANGES_INTERVAL_MS);
+  if (m->customers[i].asked) assert_true(m->now_ms - m->customers[i].asked_ms >= INTERVAL_MS);
   m->customers[i].asked = true;
   m->customers[i].asked_ms = m->now_ms;
   if (rand() % 4 == 0) {
@@ -266,7 +268,7 @@ static void check_owed(const model *m) {
   for (int i = 0; i < MODEL_CUSTOMERS; i++) {
     if (!m->customers[i].owed) continue;
     assert_true(m->customers[i].asked);
-    int64_t due_ms = m->customers[i].asked_ms + CHANGES_INTERVAL_MS;
+    int64_t due_ms = m->customers[i].asked_ms + INTERVAL_MS;
     assert_true(m->now_ms < due_ms);
   }
 }
@@ -278,7 +280,8 @@ static void a_random_walk_keeps_the_promises(void **state) {
   srand(random_seed);
   model m = {.now_ms = 1};
   changes *c = NULL;
-  assert_int_equal(changes_create((map_seed){3, 4}, MODEL_CUSTOMERS, model_emit, &m, &c), AU_OK);
+  assert_int_equal(
+      changes_create((map_seed){3, 4}, INTERVAL_MS, MODEL_CUSTOMERS, model_emit, &m, &c), AU_OK);
   int64_t wake_ms = -1; /* when the timer would fire */
   char id[16];
   for (int step = 0; step < MODEL_STEPS; step++) {
@@ -286,7 +289,7 @@ static void a_random_walk_keeps_the_promises(void **state) {
     while (wake_ms >= 0 && wake_ms <= to_ms) {
       m.now_ms = wake_ms;
       int64_t left_ms = changes_run(c, m.now_ms, 3);
-      assert_in_range(left_ms + 1, 0, CHANGES_INTERVAL_MS + 1);
+      assert_in_range(left_ms + 1, 0, INTERVAL_MS + 1);
       wake_ms = left_ms < 0 ? -1 : m.now_ms + left_ms;
       if (left_ms != 0) check_owed(&m);
     }
@@ -295,7 +298,7 @@ static void a_random_walk_keeps_the_promises(void **state) {
     m.customers[i].owed = true;
     (void)snprintf(id, sizeof id, "c%d", i);
     changes_note(c, slice_of(id), m.now_ms);
-    if (wake_ms < 0) wake_ms = m.now_ms + CHANGES_INTERVAL_MS;
+    if (wake_ms < 0) wake_ms = m.now_ms + INTERVAL_MS;
     check_owed(&m);
   }
   assert_true(m.accepted > 1000 && m.refused > 100);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "redis_fixture.h"
+#include "services/changes.h"
 #include "services/ticker.h"
 #include "utils/log.h"
 
@@ -250,6 +251,7 @@ static void daemon_start(parts *d) {
       .counters = &b->counters,
       .alpha = ALPHA,
       .interval_ms = INTERVAL_MS,
+      .changes_ms = CHANGES_INTERVAL_MS,
       .max_changes = 10,
       .seed = {3, 4},
   };

@@ -292,6 +292,7 @@ static void freed_inside_stopped(void **state) {
       .counters = &f->counters,
       .alpha = 0.2,
       .interval_ms = INTERVAL_MS,
+      .changes_ms = 1000,
       .max_changes = 1,
   };
   assert_int_equal(ticker_create(&config, &t), AU_OK); /* and never started */

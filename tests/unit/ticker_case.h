@@ -91,6 +91,7 @@ static inline int setup(void **state) {
       .counters = &f->counters,
       .alpha = 0.2,
       .interval_ms = INTERVAL_MS,
+      .changes_ms = 1000,
       .max_changes = CROWD,
       .seed = {3, 4},
   };

@@ -13,6 +13,9 @@
 #include "../utils/frame.h"
 #include "../utils/map.h"
 
+/* From a message of a customer to a change of its count. */
+enum { BROADCAST_GAP_MS = 1000 };
+
 typedef struct broadcast broadcast;
 typedef struct topic topic;
 
@@ -34,7 +37,7 @@ typedef struct broadcast_hooks {
   /* The message for a customer's metrics, with one reference, or NULL. */
   frame *(*print)(const au_metrics *metrics);
   void *arg;
-  int64_t gap_ms; /* from a message of a customer to a change of its count; 0: none */
+  int64_t gap_ms; /* BROADCAST_GAP_MS; 0: none */
 } broadcast_hooks;
 
 /* Returns AU_OK or AU_ENOMEM. */

@@ -24,8 +24,8 @@ struct changes {
   void *arg;
 };
 
-au_status changes_create(map_seed seed, size_t max, bool (*emit)(void *arg, au_slice customer_id),
-                         void *arg, changes **out) {
+au_status changes_create(map_seed seed, int64_t interval_ms, size_t max,
+                         bool (*emit)(void *arg, au_slice customer_id), void *arg, changes **out) {
   changes *c = calloc(1, sizeof *c);
   if (!c) return AU_ENOMEM;
   au_status status = map_create(seed, &c->entries);
@@ -33,7 +33,7 @@ au_status changes_create(map_seed seed, size_t max, bool (*emit)(void *arg, au_s
     free(c);
     return status;
   }
-  deadline_queue_init(&c->queue, CHANGES_INTERVAL_MS);
+  deadline_queue_init(&c->queue, interval_ms);
   c->max = max;
   c->emit = emit;
   c->arg = arg;

@@ -1,5 +1,5 @@
 /* Changes of counts, made rare: the first change of a customer is passed on at
- * once, later ones at most once in CHANGES_INTERVAL_MS, and the last one is never
+ * once, later ones at most once in an interval, and the last one is never
  * lost. Knows no timer and no store. */
 #ifndef SERVICES_CHANGES_H
 #define SERVICES_CHANGES_H
@@ -8,7 +8,9 @@
 
 #include "../utils/map.h"
 
-enum { CHANGES_INTERVAL_MS = 1000 };
+/* From one publication of a customer to the next. Listeners are spared by BROADCAST_GAP_MS; when
+ * several daemons publish, both may have to be waited for, 1.2 s together. */
+enum { CHANGES_INTERVAL_MS = 200 };
 
 typedef struct changes changes;
 
@@ -16,7 +18,7 @@ typedef struct changes changes;
  *       again an interval later. May not call this module.
  * max   customers remembered at most; above it a change waits for the next tick.
  * Returns AU_OK or AU_ENOMEM. */
-AU_MUST_CHECK au_status changes_create(map_seed seed, size_t max,
+AU_MUST_CHECK au_status changes_create(map_seed seed, int64_t interval_ms, size_t max,
                                        bool (*emit)(void *arg, au_slice customer_id), void *arg,
                                        changes **out);
 void changes_free(changes *c);

@@ -355,7 +355,7 @@ void ticker_changed(ticker *t, au_slice customer_id) {
   if (t->stopping) return;
   changes_note(t->changes, customer_id, now_ms(t));
   if (!uv_is_active((uv_handle_t *)&t->pace_timer))
-    uv_timer_start(&t->pace_timer, on_pace_timer, CHANGES_INTERVAL_MS, 0);
+    uv_timer_start(&t->pace_timer, on_pace_timer, (uint64_t)t->config.changes_ms, 0);
 }
 
 /* ---- the broadcast, a slice a turn --------------------------------------- */
@@ -376,7 +376,8 @@ au_status ticker_create(const ticker_config *config, ticker **out) {
   ticker *t = calloc(1, sizeof *t);
   if (!t) return AU_ENOMEM;
   t->config = *config;
-  au_status status = changes_create(config->seed, config->max_changes, emit_change, t, &t->changes);
+  au_status status = changes_create(config->seed, config->changes_ms, config->max_changes,
+                                    emit_change, t, &t->changes);
   if (status != AU_OK) {
     free(t);
     return status;

@@ -21,6 +21,7 @@ typedef struct ticker_config {
   stats *counters;
   double alpha;
   int64_t interval_ms;
+  int64_t changes_ms; /* CHANGES_INTERVAL_MS */
   size_t max_changes; /* customers whose changes are remembered */
   map_seed seed;
 } ticker_config;
@@ -31,8 +32,8 @@ AU_MUST_CHECK au_status ticker_create(const ticker_config *config, ticker **out)
 
 void ticker_start(ticker *t);
 
-/* The store says that a count changed: it is published at once, or at most a
- * second later when the customer was published just now. */
+/* The store says that a count changed: it is published at once, or at most `changes_ms`
+ * later when the customer was published just now. */
 void ticker_changed(ticker *t, au_slice customer_id);
 
 /* Runs the broadcast in slices, a slice a turn of the loop, until it is done. */
