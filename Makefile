@@ -22,6 +22,9 @@ DEB_LINT  := clang-format clang-tidy
 # llhttp is a library in Debian 13 and C source in Debian 12.
 DEB_LLHTTP := $(shell grep -qs 'VERSION_CODENAME=bookworm' /etc/os-release && echo node-llhttp || echo libllhttp-dev)
 
+# Valkey, Redis's sibling, is in Debian 13.
+DEB_TEST += $(shell grep -qs 'VERSION_CODENAME=bookworm' /etc/os-release || echo valkey-server)
+
 # $(call apt_install,packages): installs what is missing, and says so.
 define apt_install
 @missing=; for p in $(1); do \

@@ -39,6 +39,9 @@ function parseReply(bytes, at) {
   }
 }
 
+/** The server's program: Valkey where a test file says so before it starts one. */
+export const redisProgram = () => process.env.AU_REDIS_SERVER ?? 'redis-server';
+
 export class RedisClient {
   /** What arrives without having been asked for: messages and MONITOR lines. */
   pushed = new Inbox();
@@ -117,7 +120,7 @@ class RedisServer {
 
   /** Starts it (again) with an empty keyspace. Returns false when the port was taken meanwhile. */
   async start() {
-    const child = spawn('redis-server', this.arguments, { stdio: 'ignore' });
+    const child = spawn(redisProgram(), this.arguments, { stdio: 'ignore' });
     const killAtExit = () => child.kill('SIGKILL');
     process.once('exit', killAtExit);
     child.once('close', () => process.removeListener('exit', killAtExit));

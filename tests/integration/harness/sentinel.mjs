@@ -5,7 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 
 import { Process } from './daemon.mjs';
-import { RedisClient, startRedis } from './redis.mjs';
+import { RedisClient, redisProgram, startRedis } from './redis.mjs';
 import { defer, freePort, tempDir, waitFor } from './wait.mjs';
 
 /** What the sentinels call the master. */
@@ -26,7 +26,7 @@ class Sentinel {
   /** Starts it (again), knowing nothing but its configuration. */
   async start() {
     await writeFile(this.file, this.lines.map((line) => `${line}\n`).join(''));
-    this.#process = new Process('redis-server', [this.file, '--sentinel']);
+    this.#process = new Process(redisProgram(), [this.file, '--sentinel']);
     // With a password set, NOAUTH is an answer too.
     const ping = () => this.call('PING').catch((error) => error.message.startsWith('NOAUTH'));
     await waitFor('a sentinel to answer', ping);
