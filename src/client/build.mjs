@@ -16,33 +16,11 @@ const manifest = JSON.parse(readFileSync(path.join(here, 'package.json'), 'utf8'
 
 // Names of properties that only our own files share. What pages, servers and other tabs see is not
 // among them: tabs of two versions talk to each other.
-const INTERNAL = [
-  ...[
-    'adopt',
-    'alive',
-    'alone',
-    'answered',
-    'arm',
-    'armed',
-    'attempt',
-    'beat',
-    'countIgnored',
-    'current',
-  ],
-  ...['emit', 'failed', 'failures', 'flush', 'heardClaim', 'heardLead', 'identity'],
-  ...['interval', 'late', 'leads', 'leave', 'onChange', 'onShared', 'ready', 'resume', 'retry'],
-  ...[
-    'setStatus',
-    'share',
-    'since',
-    'suspend',
-    'told',
-    'transport',
-    'use',
-    'visibilityChanged',
-    'wake',
-  ],
-];
+const INTERNAL = `
+  adopt alive alone answered arm armed attempt beat countIgnored current emit failed failures flush
+  heard identity interval late leads leave onChange onGone onShared resume retry setStatus
+  share since soon suspend transport use visibilityChanged wake why
+`;
 
 async function bundle(entry, file, options) {
   const result = await build({
@@ -52,13 +30,14 @@ async function bundle(entry, file, options) {
     write: false,
     target: 'es2022',
     charset: 'utf8',
-    mangleProps: new RegExp(`^(${INTERNAL.join('|')})$`),
+    minify: true,
+    mangleProps: new RegExp(`^(${INTERNAL.trim().replace(/\s+/g, '|')})$`),
     ...options,
   });
   const { code } = await minify(result.outputFiles[0].text, {
     module: options.format === 'esm',
     ecma: 2020,
-    compress: { passes: 4, unsafe_arrows: true, pure_getters: true, hoist_funs: true },
+    compress: { passes: 8, unsafe_arrows: true, pure_getters: true, hoist_funs: true, conditionals: false },
   });
   writeFileSync(path.join(out, file), code + '\n');
 }

@@ -1,6 +1,6 @@
 // Joins session, tabs and connection into one running client. Every part has its own file.
 import type { ResolvedConfig } from './config.js';
-import { createHybridConnectionManager } from './connection/HybridConnectionManager.js';
+import { createHybridConnectionManager, type Waits } from './connection/HybridConnectionManager.js';
 import { createLeaderTab } from './lifecycle/leader-tab.js';
 import { watchUnload } from './lifecycle/unload.js';
 import { watchVisibility } from './lifecycle/visibility.js';
@@ -10,7 +10,7 @@ import { createSampler } from './metrics/sampler.js';
 import { createSession } from './state/session.js';
 import type { Store } from './state/store.js';
 import { createHttp } from './transport/http.js';
-import type { ConnectionMode, Metrics, ServerMetrics } from './types.js';
+import type { ActiveUsersError, ConnectionMode, Metrics, ServerMetrics } from './types.js';
 import { tabIdOf } from './utils/ids.js';
 import { createListen } from './utils/listen.js';
 import type { Scope } from './utils/scope.js';
@@ -22,11 +22,14 @@ interface Shared {
   /** The tab by which the server knows the session. */
   holder: string | undefined;
   metrics: ServerMetrics | null;
+  waits: Waits;
+  /** What went wrong just now. */
+  error: ActiveUsersError | undefined;
 }
 
 /**
  * Runs until `life` aborts, and reports to `store`. `settled` runs with the first metrics and with
- * the first failure. Returns what ends it, which is to be called before `life` aborts.
+ * the first failure.
  */
 export function runClient(
   scope: Scope,
@@ -34,7 +37,7 @@ export function runClient(
   store: Store,
   life: AbortSignal,
   settled: () => void,
-): () => void {
+): void {
   const { customerId, watch } = config;
   const [tabId, page] = tabIdOf(scope);
   const session = createSession(scope, config.storage === 'local');
@@ -46,6 +49,8 @@ export function runClient(
   const listen = createListen(life);
   let running = false;
   let holder: string | undefined;
+  let error: ActiveUsersError | undefined;
+  const waits: Waits = {};
 
   const log = (text: string) => {
     if (config.debug) console.debug('active-users:', customerId, text);
@@ -53,16 +58,21 @@ export function runClient(
 
   const setMetrics = (metrics: unknown) => {
     if (!isMetrics(metrics)) return store.countIgnored();
-    store.metrics = { ...metrics, smoothed: smooth(metrics.count) };
+    store.metrics = Object.freeze({ ...metrics, smoothed: smooth(metrics.count) });
     sampler.push(store.metrics);
     settled();
   };
 
-  const connection = createHybridConnectionManager(scope, config, http, {
+  const report = (why: ActiveUsersError) => {
+    log(why.message);
+    settled();
+    store.emit({ type: 'error', error: why });
+  };
+
+  const connection = createHybridConnectionManager(scope, config, http, waits, {
     identity: () => (watch ? { customerId } : { customerId, sessionId: session.use(), tabId }),
     mode(mode) {
       log(mode);
-      if (mode !== 'offline') holder = tabId;
       store.setStatus(mode, tabs.leads());
       tabs.share();
     },
@@ -75,16 +85,17 @@ export function runClient(
       if (!watch) session.use(); // a sign of life: not idle
       tabs.share(true);
     },
-    error(error) {
-      log(error.message);
-      settled();
-      store.emit({ type: 'error', error });
+    error(why) {
+      error = why;
+      tabs.share();
+      error = undefined;
+      report(why);
     },
   });
 
   const tabs = createLeaderTab<Shared>(scope, {
-    // Watchers hold no session, so they elect among themselves.
-    name: `active-users:${watch ? 'watch:' : ''}${customerId}`,
+    // Watchers hold no session, so they elect among themselves; so do the tabs of another daemon.
+    name: `active-users:${watch}:${customerId}:${config.apiUrl}`,
     tabId,
     interval: connection.interval,
     shared: () => ({
@@ -92,6 +103,8 @@ export function runClient(
       sessionId: session.current(),
       holder,
       metrics: store.metrics,
+      waits,
+      error,
     }),
     onChange(leads) {
       log(leads ? 'leads' : 'follows');
@@ -100,12 +113,16 @@ export function runClient(
       else connection.stop();
       store.setStatus(store.status.mode, tabs.leads());
     },
-    onShared({ mode, sessionId, holder: told, metrics }) {
-      holder = told;
+    onShared(told) {
+      const { mode, sessionId, metrics } = told;
+      holder = told.holder;
+      Object.assign(waits, told.waits);
       if (sessionId) session.adopt(sessionId);
       store.setStatus(mode, false);
       if (metrics && metrics.timestamp !== store.metrics?.timestamp) setMetrics(metrics);
+      if (told.error) report(told.error);
     },
+    onGone: connection.soon,
   });
 
   const resume = () => {
@@ -115,16 +132,19 @@ export function runClient(
   };
 
   /**
-   * Hands over to another tab; the last one leaves, if it goes for good. `going`: what the ids of
-   * the tabs begin with that go in the same moment.
+   * Hands over to another tab; the last one leaves, if it goes for good. But when it only makes room
+   * for the next page of this site, which takes the session on, the daemon notices by itself that
+   * the socket is gone, and waits for a while. `going`: what the ids of the tabs begin with that go
+   * in the same moment.
    */
-  const suspend = (forGood: boolean, going = page) => {
+  const suspend = (forGood: boolean, moves?: boolean, going = page) => {
     if (!running) return;
     running = false;
     const alone = tabs.alone(going);
     const sessionId = session.current();
+    const takenOn = moves && session.kept() && store.status.mode === 'websocket';
     tabs.stop();
-    if (forGood && alone && holder && sessionId && !watch)
+    if (forGood && alone && holder && sessionId && !watch && !takenOn)
       http.leave({ customerId, sessionId, tabId: holder }, connection.token());
     connection.stop();
     store.setStatus('offline', false);
@@ -132,14 +152,14 @@ export function runClient(
 
   const begin = () => {
     watchVisibility(scope, listen, {
-      visible() {
+      changed(hidden) {
         tabs.visibilityChanged();
+        if (hidden) return;
         connection.wake();
         sampler.flush();
       },
-      hidden: tabs.visibilityChanged,
       online: () => connection.wake(true),
-      offline: connection.offline,
+      offline: () => tabs.leads() && connection.offline(),
     });
     watchUnload(scope, listen, { suspend, resume });
     resume();
@@ -150,8 +170,8 @@ export function runClient(
   if (document.prerendering) listen(document, 'prerenderingchange', begin);
   else begin();
 
-  return () => {
-    suspend(true, tabId + '.'); // nobody: a client of this page that stays is another
+  life.onabort = () => {
+    suspend(true, false, tabId); // nobody: a client of this page that stays is another
     sampler.stop();
   };
 }

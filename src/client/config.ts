@@ -1,25 +1,26 @@
 // Options: defaults and checks. Must not know what they are used for.
 import type { ClientConfig } from './types.js';
 
-const DEFAULTS = {
-  debug: false,
-  foregroundHeartbeatInterval: 30_000,
-  backgroundHeartbeatInterval: 60_000,
-  heartbeatTimeout: 180_000,
-  emaAlpha: 0.2,
-  emaWindowSize: 20,
-  pollingInterval: 30_000,
-  enableWebSocket: true,
-  enablePolling: true,
-  storage: 'local' as 'local' | 'none',
-  watch: false,
+/** The default; of numbers also the least and the most. */
+const OPTIONS: Record<string, [fallback: unknown, min?: number, max?: number]> = {
+  debug: [false],
+  foregroundHeartbeatInterval: [30_000, 100, 86_400_000],
+  backgroundHeartbeatInterval: [60_000, 100, 86_400_000],
+  heartbeatTimeout: [180_000, 100, 86_400_000],
+  pollingInterval: [30_000, 100, 86_400_000],
+  emaAlpha: [0.2, 0, 1],
+  emaWindowSize: [20, 1, 1000],
+  enableWebSocket: [true],
+  enablePolling: [true],
+  storage: ['local'],
+  watch: [false],
 };
 
 /** What the daemon takes as an id. */
 export const ID = /^[\w.~@=+/-]{1,128}$/;
 
-export type ResolvedConfig = typeof DEFAULTS &
-  Pick<ClientConfig, 'customerId' | 'apiUrl' | 'getToken'> & { websocketUrl: string };
+export type ResolvedConfig = Required<Omit<ClientConfig, 'getToken'>> &
+  Pick<ClientConfig, 'getToken'>;
 
 export function fail(message: string): never {
   throw new Error('active-users: ' + message);
@@ -28,26 +29,27 @@ export function fail(message: string): never {
 /** An absolute URL of `scheme`, or of its secure form. */
 function urlOf(name: string, value: unknown, scheme: string): string {
   try {
-    const url = new URL(value as string);
-    if ([scheme + ':', scheme + 's:'].includes(url.protocol)) return url.href;
+    const { href } = new URL(value as string);
+    if (new RegExp(`^${scheme}s?:`).test(href)) return href;
   } catch {
     // said below
   }
   return fail(`${name} must be a URL like ${scheme}s://host, not ${value}`);
 }
 
-/** Throws an Error that says what to fix. Numbers that are no positive number become defaults. */
+/**
+ * Throws an Error that says what to fix. A number out of its range becomes the nearest in it, and
+ * what is no positive number becomes the default.
+ */
 export function resolveConfig(given: ClientConfig): ResolvedConfig {
   const config = { ...given } as ResolvedConfig;
-  // A default stands for undefined, null, and for a number that cannot be.
   const values = config as unknown as Record<string, unknown>;
-  for (const [name, fallback] of Object.entries(DEFAULTS)) {
-    const value = values[name];
-    if (value == null || (typeof fallback === 'number' && !((value as number) > 0)))
-      values[name] = fallback;
+  for (const [name, [fallback, min, max]] of Object.entries(OPTIONS)) {
+    const value = (values[name] ??= fallback) as number;
+    if (max) values[name] = value > 0 ? Math.min(Math.max(value, min as number), max) : fallback;
   }
-  if (!ID.test(config.customerId ?? ''))
-    fail('customerId must be 1 to 128 of A-Z a-z 0-9 ._~@=+/-');
+  if (!config.customerId?.match?.(ID))
+    fail('customerId must be a string: 1 to 128 of A-Z a-z 0-9 ._~@=+/-');
   config.apiUrl = urlOf('apiUrl', config.apiUrl, 'http').replace(/\/*([?#].*)?$/, '');
   config.websocketUrl = urlOf(
     'websocketUrl',

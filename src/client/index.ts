@@ -24,8 +24,7 @@ export class ActiveUsersClient {
   #scope: Scope;
   #store = createStore();
   #init: Promise<void> | undefined;
-  #end: (() => void) | undefined;
-  /** Aborted by destroy(): every listener hangs on it. */
+  /** Aborted by destroy(): everything ends with it. */
   #life = new AbortController();
 
   /**
@@ -72,13 +71,11 @@ export class ActiveUsersClient {
   }
 
   getConnectionStatus(): ConnectionStatus {
-    return { ...this.#store.status };
+    return this.#store.status;
   }
 
   /** Ends it for good: leaves if this is the last tab, and no timer, listener, lock or channel stays. */
   destroy(): void {
-    this.#end?.();
-    this.#end = undefined;
     this.#life.abort();
     this.#store.clear();
   }
@@ -106,7 +103,7 @@ export class ActiveUsersClient {
         },
         { signal: life },
       );
-      this.#end = runClient(scope, config, this.#store, life, settle);
+      runClient(scope, config, this.#store, life, settle);
     });
   }
 }

@@ -1,7 +1,10 @@
 // What a page sees: options, metrics, status, events, errors. Imports nothing, so that the
 // rolled-up client.d.ts is this file and the classes.
 
-/** Options of `new ActiveUsersClient(config)`. Only `customerId` and `apiUrl` are required. */
+/**
+ * Options of `new ActiveUsersClient(config)`. Only `customerId` and `apiUrl` are required. A number
+ * out of its range becomes the nearest in it.
+ */
 export interface ClientConfig {
   /** Whose visitors are counted: 1 to 128 characters of `A-Z a-z 0-9 . _ ~ @ = + / -`. */
   customerId: string;
@@ -12,29 +15,32 @@ export interface ClientConfig {
   /** Says on the console what happens. Default false. */
   debug?: boolean;
 
-  /** Period of signs of life while the page is visible, in milliseconds. Default 30000. */
+  /** Period of signs of life while the page is visible, in milliseconds, 100 to a day. Default 30000. */
   foregroundHeartbeatInterval?: number;
-  /** The same while it is hidden, in milliseconds. Default 60000. */
+  /** The same while it is hidden, if that is longer, in milliseconds, 100 to a day. Default 60000. */
   backgroundHeartbeatInterval?: number;
   /**
    * The daemon's `presence-ttl`, in milliseconds: a connection whose last answer is older than this,
-   * as after a night's sleep, is made anew instead of asked. Default 180000.
+   * as after a night's sleep, is made anew instead of asked. 100 to a day. Default 180000.
    */
   heartbeatTimeout?: number;
 
   /** Weight of the newest count in `smoothed`, (0, 1]. Default 0.2. */
   emaAlpha?: number;
-  /** How many counts `smoothed` looks back on. Default 20. */
+  /** How many counts `smoothed` looks back on, 1 to 1000. Default 20. */
   emaWindowSize?: number;
 
-  /** Period of polling while the page is visible, in milliseconds. Default 30000. */
+  /** Period of polling while the page is visible, in milliseconds, 100 to a day. Default 30000. */
   pollingInterval?: number;
   /** Default true. */
   enableWebSocket?: boolean;
   /** Default true. */
   enablePolling?: boolean;
 
-  /** Where the session's id is kept: `local` is localStorage, `none` is memory only. Default `local`. */
+  /**
+   * Where the session's id is kept: `local` is localStorage, anything else is memory only. Default
+   * `local`.
+   */
   storage?: 'local' | 'none';
   /** Watch the numbers without being counted, as a dashboard does. Default false. */
   watch?: boolean;
@@ -42,33 +48,34 @@ export interface ClientConfig {
   getToken?: () => string | Promise<string>;
 }
 
-/** The numbers as the server last told them. */
+/** The numbers as the server last told them. Frozen, and another object only when there are others. */
 export interface ServerMetrics {
-  customerId: string;
+  readonly customerId: string;
   /** When the server counted, milliseconds since the epoch. */
-  timestamp: number;
+  readonly timestamp: number;
   /** People who are here now. */
-  count: number;
+  readonly count: number;
   /** The server's smoothed count, the same for everybody. */
-  ema: number;
+  readonly ema: number;
   /** True while the server counts without its store. */
-  stale?: boolean;
+  readonly stale?: boolean;
 }
 
 export interface Metrics extends ServerMetrics {
   /** This page's own smoothing of `count`, for drawing only. */
-  smoothed: number;
+  readonly smoothed: number;
 }
 
 export type ConnectionMode = 'websocket' | 'polling' | 'offline';
 
+/** Frozen, and another object only when something has changed. */
 export interface ConnectionStatus {
   /** How the server is reached, by this tab or by the one that leads. */
-  mode: ConnectionMode;
+  readonly mode: ConnectionMode;
   /** Whether this tab is the one that beats for all tabs. */
-  isLeader: boolean;
+  readonly isLeader: boolean;
   /** Messages of the server that made no sense and were ignored. */
-  ignoredMessages: number;
+  readonly ignoredMessages: number;
 }
 
 /** What went wrong. The client goes on trying after every one of them. */
@@ -79,11 +86,13 @@ export type ActiveUsersError =
   | { code: 'timeout'; message: string }
   /** It closed the WebSocket; `closeCode` is from RFC 6455 or, from 4000 on, the daemon's own. */
   | { code: 'closed'; message: string; closeCode: number }
+  /** It said why it does not take us in (then `closeCode` is there), or what it did not understand. */
+  | { code: 'server'; message: string; closeCode?: number }
   /** It answered with an HTTP error. */
   | { code: 'http'; message: string; status: number; retryAfterMs?: number }
   /** `getToken` failed. */
   | { code: 'token'; message: string }
-  /** A callback of the page threw. */
+  /** A callback of the page threw, or its promise was rejected. */
   | { code: 'callback'; message: string };
 
 export type ActiveUsersEvent =

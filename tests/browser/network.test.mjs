@@ -7,6 +7,7 @@ import {
   openSockets,
   openTab,
   person,
+  sampleCount,
   status,
   waitMode,
   waitShown,
@@ -56,6 +57,25 @@ suite(
         assert.equal(await daemon.count(customerId), 1, `after ${i + 1} reloads`);
       }
       assert.ok(Math.max(1, ...seen.counts) === 1, `${seen.counts}`);
+    });
+
+    test('the page reloads itself and goes on to another, 20 times: one all the time', async (t) => {
+      const { daemon, context, customerId, url } = await begin(t);
+      const page = await openTab(t, context, url);
+      await waitShown(page, 1);
+      const seen = sampleCount(t, daemon, customerId);
+      for (let i = 0; i < 20; i++) {
+        const loaded = page.waitForEvent('load');
+        await page.evaluate((next) => {
+          if (next) location.href = next;
+          else location.reload();
+        }, i % 2 ? `${url}&page=${i}` : '');
+        await loaded;
+        await waitShown(page, 1);
+      }
+      assert.deepEqual(await seen.stop(), [1]);
+      await page.close({ runBeforeUnload: true });
+      await daemon.waitCount(customerId, 0); // long before the grace of 10 s is over
     });
 
     test('offline and online', async (t) => {

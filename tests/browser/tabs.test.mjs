@@ -7,6 +7,7 @@ import {
   openSockets,
   openTab,
   person,
+  sampleCount,
   shown,
   status,
   waitLeader,
@@ -52,7 +53,7 @@ suite(
         assert.ok(Math.max(...seen.counts) <= 1, `never more than one: ${seen.counts}`);
         for (const page of pages) assert.equal((await status(page)).mode, 'websocket');
         const stored = await pages[3].evaluate(() => JSON.parse(localStorage['active-users']).id);
-        assert.match(stored, /^[0-9a-f-]{32,36}$/);
+        assert.match(stored, /^\d+-\d+-\d+-\d+$/);
       });
 
       test(`the leader closes on ${name}: the next goes on, the person stays counted`, async (t) => {
@@ -127,6 +128,34 @@ suite(
       assert.equal((await status(leader)).isLeader, false, 'it steps down when it wakes');
       await waitFor('one socket', async () => (await openSockets(daemon)) === 1);
       assert.equal(await daemon.count(customerId), 1);
+    });
+
+    test('a leader that hangs and wakes: counted all the time, though beats are three graces apart', async (t) => {
+      const beat = 6000;
+      const { daemon, context, customerId } = await begin(t, { 'disconnect-grace': beat / 3 });
+      const config = {
+        customerId,
+        foregroundHeartbeatInterval: beat,
+        backgroundHeartbeatInterval: beat,
+      };
+      const url = site.url('/', { daemon, config });
+      const leader = await openTab(t, context, url);
+      await waitShown(leader, 1);
+      const follower = await openTab(t, context, url);
+      await waitShown(follower, 1);
+      const seen = sampleCount(t, daemon, customerId);
+      // Until another leads, and its own beat is overdue; it is told of the end from outside.
+      await leader.evaluate(() => {
+        const end = Date.now() + 13_000;
+        while (Date.now() < end);
+      });
+      await waitFor('the follower to lead', async () => (await status(follower)).isLeader);
+      await waitFor('the old leader to follow', async () => !(await status(leader)).isLeader);
+      // Whatever the old one did, the session would be over by now if the new one did not know.
+      const woken = Date.now();
+      await waitFor('the grace to be over', () => Date.now() - woken > beat / 3 + 500);
+      assert.deepEqual(await seen.stop(), [1]);
+      assert.equal(await openSockets(daemon), 1);
     });
 
     test('storage blocked: the tabs are one person all the same', async (t) => {

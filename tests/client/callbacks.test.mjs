@@ -82,6 +82,52 @@ test('a callback that throws disturbs neither the page nor the others', async ()
   }
 });
 
+test('a callback whose promise is rejected disturbs nobody either', async () => {
+  const browser = new Browser();
+  const it = clientIn(browser.tab());
+  const unhandled = [];
+  const note = (reason) => unhandled.push(reason);
+  const { error } = console;
+  console.error = () => {};
+  process.on('unhandledRejection', note);
+  try {
+    it.client.onStatus(async () => {
+      throw new Error('mine');
+    });
+    it.client.onError(async () => {
+      throw new Error('also mine');
+    });
+    void it.client.init();
+    await browser.clock.advance(100);
+    assert.deepEqual(unhandled, []);
+    assert.deepEqual(it.of('error')[0].error, { code: 'callback', message: 'Error: mine' });
+  } finally {
+    console.error = error;
+    process.off('unhandledRejection', note);
+  }
+});
+
+test('what a page is handed is frozen, and another object only when it has changed', async () => {
+  const browser = new Browser();
+  const it = await startIn(browser.tab());
+  const { client } = it;
+  const [status, metrics] = [client.getConnectionStatus(), client.getMetrics()];
+  assert.throws(() => (status.mode = 'polling'), TypeError);
+  assert.throws(() => (metrics.count = 1000), TypeError);
+  assert.equal(client.getConnectionStatus(), status);
+  assert.equal(client.getMetrics(), metrics);
+  browser.server.push('nonsense');
+  browser.server.push({
+    type: 'metrics:update',
+    data: { ...browser.server.metrics('shop'), stale: true },
+  });
+  await browser.clock.advance(50);
+  assert.equal(status.ignoredMessages, 0);
+  assert.equal(client.getConnectionStatus().ignoredMessages, 1);
+  assert.equal(metrics.stale, undefined);
+  assert.equal(client.getMetrics().stale, true, 'handed on as it came');
+});
+
 test('debug says what happens, and is silent otherwise', async () => {
   const said = [];
   const { debug } = console;

@@ -168,6 +168,63 @@ test('a beacon that the browser refuses, or throws at, becomes a fetch', async (
   }
 });
 
+/** What the Navigation API says before the page goes. */
+const announce = (tab, url, sameDocument = false) =>
+  tab.scope.navigation.fire('navigate', { destination: { url, sameDocument } });
+
+const SHOP = 'https://shop.test';
+const GOING = [
+  ['another page of this site follows', (tab) => announce(tab, SHOP + '/cart'), {}, false],
+  ['a page of another site follows', (tab) => announce(tab, 'https://shop.test.evil/'), {}, true],
+  ['only the fragment changed', (tab) => announce(tab, SHOP + '/#top', true), {}, true],
+  [
+    'another site after this one after all',
+    (tab) => ['/a', '.evil/'].forEach((rest) => announce(tab, SHOP + rest)),
+    {},
+    true,
+  ],
+  ['nothing is announced, as when the tab is closed', () => {}, {}, true],
+  [
+    'what was announced came to nothing (a download)',
+    async (tab) => {
+      announce(tab, SHOP + '/file');
+      await tab.browser.clock.advance(10_100);
+    },
+    {},
+    true,
+  ],
+  [
+    'the next page cannot know the session',
+    (tab) => announce(tab, SHOP + '/cart'),
+    { storage: 'none' },
+    true,
+  ],
+  [
+    'the daemon would not notice, since there is no socket',
+    (tab) => announce(tab, SHOP + '/cart'),
+    { enableWebSocket: false },
+    true,
+  ],
+];
+for (const [name, go, config, leaves] of GOING)
+  test(`the last page ${leaves ? 'leaves' : 'leaves nothing to do'}: ${name}`, async () => {
+    const browser = new Browser();
+    const tab = browser.tab();
+    await startIn(tab, config);
+    await go(tab);
+    tab.close();
+    assert.equal(tab.beacons.length, leaves ? 1 : 0);
+  });
+
+test('a browser without the Navigation API leaves', async () => {
+  const browser = new Browser();
+  const tab = browser.tab();
+  tab.scope.navigation = undefined;
+  await startIn(tab);
+  tab.close();
+  assert.equal(tab.beacons.length, 1);
+});
+
 test('back/forward cache: nothing is held while the page is kept, no leave, and it is back at once', async () => {
   const browser = new Browser();
   const tab = browser.tab();
@@ -183,6 +240,17 @@ test('back/forward cache: nothing is held while the page is kept, no leave, and 
   await browser.clock.advance(50);
   assert.equal(it.mode, 'websocket');
   assert.equal(browser.server.count, 1);
+});
+
+test('robbed of the lead, a client that is destroyed in that moment stands no more', async () => {
+  const browser = new Browser();
+  const [one, two] = [browser.tab(), browser.tab()];
+  const first = await startIn(one);
+  await startIn(two);
+  first.client.onStatus(({ isLeader }) => isLeader || first.client.destroy());
+  one.setHidden(true);
+  await browser.clock.advance(2_000);
+  assert.deepEqual(one.leftovers(), NOTHING_LEFT);
 });
 
 test('no unload and no beforeunload listener', async () => {

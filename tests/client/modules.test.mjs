@@ -8,9 +8,11 @@ import { load } from './harness/sdk.mjs';
 const { createEma } = await load('modules/metrics/ema.js');
 const { isMetrics } = await load('modules/metrics/check.js');
 const { createSampler } = await load('modules/metrics/sampler.js');
-const { retryDelay } = await load('modules/utils/backoff.js');
+const { askedDelay, backoff } = await load('modules/utils/backoff.js');
 const { createSession, STORAGE_KEY, IDLE_MS } = await load('modules/state/session.js');
 const { randomId } = await load('modules/utils/ids.js');
+
+const RANDOM = /^\d+-\d+-\d+-\d+$/;
 
 const EMA = [
   ['the first is taken as it is', 0.2, 20, [40], 40],
@@ -25,33 +27,39 @@ for (const [name, alpha, size, values, expected] of EMA)
     assert.ok(Math.abs(values.map(ema).at(-1) - expected) < 1e-9);
   });
 
+const BACKOFF = [
+  ['first, no luck', 0, 0.999, 999],
+  ['reaches down to 0', 5, 0, 0],
+  ['doubles', 3, 0.5, 4000],
+  ['is capped', 40, 0.999, 29970],
+];
+for (const [name, attempt, random, expected] of BACKOFF)
+  test(`full jitter: ${name}`, () => assert.equal(backoff(attempt, random), expected));
+
 const closed = (closeCode) => ({ code: 'closed', message: '', closeCode });
 const http = (status, retryAfterMs) => ({ code: 'http', message: '', status, retryAfterMs });
-const network = { code: 'network', message: '' };
-const BACKOFF = [
-  ['first, no luck', network, 0, false, 0.999, [999, 999]],
-  ['full jitter reaches down to 0', network, 5, false, 0, [0, 0]],
-  ['doubles', network, 3, false, 0.5, [4000, 4000]],
-  ['is capped', network, 40, false, 0.999, [29970, 29970]],
-  ['1001 is an ordinary end', closed(1001), 0, false, 0.5, [500, 500]],
-  ['1012 waits 5 to 30 s', closed(1012), 0, false, 0, [5000, 5000]],
-  ['1012 waits 5 to 30 s, late', closed(1012), 0, false, 0.999, [29000, 30000]],
-  ['1008 waits', closed(1008), 0, false, 0, [15000, 15000]],
-  ['1013 waits', closed(1013), 0, false, 0.999, [29000, 30000]],
-  ['4403 waits for somebody', closed(4403), 0, true, 0.5, [300000, 300000]],
-  ['403 too', http(403), 0, true, 0.5, [300000, 300000]],
-  ['4401 without another token', closed(4401), 0, false, 0.5, [300000, 300000]],
-  ['4401 with another token', closed(4401), 0, true, 0.5, [500, 500]],
-  ['401 with another token', http(401), 1, true, 0.5, [1000, 1000]],
-  ['Retry-After is a floor', http(429, 45000), 0, false, 0.5, [45000, 46000]],
-  ['503 with Retry-After', http(503, 2000), 0, false, 0, [2000, 2000]],
-  ['500 without', http(500), 2, false, 0.5, [2000, 2000]],
+const ASKED = [
+  ['no answer', { code: 'network', message: '' }, false, 0.5, undefined],
+  ['1001 is an ordinary end', closed(1001), false, 0.5, undefined],
+  ['1012 waits 5 to 30 s', closed(1012), false, 0, 5000],
+  ['1012 waits 5 to 30 s, late', closed(1012), false, 0.5, 17500],
+  ['1008 waits', closed(1008), false, 0, 15000],
+  ['1013 waits', closed(1013), false, 0.5, 22500],
+  ['a refusal waits as its close code says', { ...closed(1013), code: 'server' }, false, 0, 15000],
+  ['4403 waits for somebody', closed(4403), true, 0.5, 300000],
+  ['403 too', http(403), true, 0.5, 300000],
+  ['4401 without another token', closed(4401), false, 0.5, 300000],
+  ['401 too', http(401), false, 0.5, 300000],
+  ['4401 with another token', closed(4401), true, 0.5, undefined],
+  ['401 with another token', http(401), true, 0.5, undefined],
+  ['Retry-After is a floor', http(429, 45000), false, 0.5, 45500],
+  ['503 with Retry-After', http(503, 2000), false, 0, 2000],
+  ['503 without', http(503), false, 0.5, undefined],
+  ['a Retry-After in the past', http(503, -5000), false, 0.5, undefined],
+  ['a Retry-After of a year', http(503, 31_536_000_000), false, 0, 3_600_000],
 ];
-for (const [name, why, attempt, fresh, random, [low, high]] of BACKOFF)
-  test(`back-off: ${name}`, () => {
-    const delay = retryDelay(why, attempt, fresh, random);
-    assert.ok(delay >= low && delay <= high, `${delay} is not in ${low}..${high}`);
-  });
+for (const [name, why, fresh, random, expected] of ASKED)
+  test(`asked to wait: ${name}`, () => assert.equal(askedDelay(why, fresh, random), expected));
 
 const METRICS = [
   ['whole', { count: 1, ema: 0.5, timestamp: 3, customerId: 'a' }, true],
@@ -69,7 +77,7 @@ for (const [name, value, expected] of METRICS)
 test('session: one id for all tabs, kept in localStorage', () => {
   const browser = new Browser();
   const id = createSession(browser.tab().scope, true).use();
-  assert.match(id, /^[0-9a-f-]{36}$/);
+  assert.match(id, RANDOM);
   assert.equal(createSession(browser.tab().scope, true).use(), id);
 });
 
@@ -107,38 +115,70 @@ test('session: what is in storage and is no id is replaced', () => {
   for (const text of ['', 'null', '{', '{"id":"a b","at":1790000000000}', '{"id":5}', '[]']) {
     const browser = new Browser();
     browser.storage.setItem(STORAGE_KEY, text);
-    assert.match(createSession(browser.tab().scope, true).use(), /^[0-9a-f-]{36}$/, text);
+    assert.match(createSession(browser.tab().scope, true).use(), RANDOM, text);
   }
 });
 
-test('ids: without randomUUID (plain http) still 128 random bits', () => {
-  const { scope } = new Browser({ secure: false }).tab();
-  assert.match(randomId(scope), /^[0-9a-f]{32}$/);
-  assert.notEqual(randomId(scope), randomId(scope));
+test('ids: 128 random bits, also on plain http, in letters that the daemon takes', () => {
+  for (const secure of [true, false]) {
+    const { scope } = new Browser({ secure }).tab();
+    assert.match(randomId(scope), RANDOM);
+    assert.notEqual(randomId(scope), randomId(scope));
+  }
 });
 
 test('sampler: at most one a frame, the newest; none while hidden; the newest when shown', () => {
   const tab = new Browser().tab();
   const got = [];
-  const sampler = createSampler(tab.scope, (value) => got.push(value));
-  for (const n of [1, 2, 3]) sampler.push(n);
+  const sampler = createSampler(tab.scope, ({ n }) => got.push(n));
+  for (const n of [1, 2, 3]) sampler.push({ n });
   assert.deepEqual(got, []);
   tab.frame();
   assert.deepEqual(got, [3]);
   tab.frame();
   assert.deepEqual(got, [3]);
   tab.document.hidden = true;
-  sampler.push(4);
-  sampler.push(5);
+  sampler.push({ n: 4 });
+  sampler.push({ n: 5 });
   assert.equal(tab.frames.size, 0);
   tab.document.hidden = false;
   sampler.flush();
   tab.frame();
   assert.deepEqual(got, [3, 5]);
-  sampler.push(6);
+  sampler.push({ n: 6 });
   sampler.stop();
   tab.frame();
   assert.deepEqual(got, [3, 5]);
+});
+
+test('session: kept says whether the next page finds it', () => {
+  const kept = (options, persistent) => {
+    const session = createSession(new Browser().tab(options).scope, persistent);
+    const before = session.kept();
+    session.use();
+    return [before, session.kept()];
+  };
+  assert.deepEqual(kept({}, true), [false, true]);
+  assert.deepEqual(kept({}, false), [false, false]);
+  assert.deepEqual(kept({ storage: false }, true), [false, false]);
+});
+
+test('timer: one that is overdue lets first happen what else is due', async () => {
+  const { createTimer } = await load('modules/utils/timer.js');
+  const browser = new Browser();
+  const { scope } = browser.tab();
+  const order = [];
+  const timer = createTimer(scope, () => order.push('timer'));
+  timer.arm(100);
+  browser.clock.now += 5_000; // a page that hung
+  scope.setTimeout(() => order.push('message'), 0);
+  await browser.clock.advance(0);
+  assert.deepEqual(order, ['message', 'timer']);
+  timer.arm(100);
+  browser.clock.now += 600; // no more than a busy page
+  scope.setTimeout(() => order.push('later'), 0);
+  await browser.clock.advance(0);
+  assert.deepEqual(order.slice(2), ['timer', 'later']);
 });
 
 test('session: what the leader said is newer than what storage still shows', async () => {

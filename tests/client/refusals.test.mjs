@@ -100,6 +100,88 @@ test('429 and 503: Retry-After is waited for', async () => {
   }
 });
 
+test('the server’s own words reach onError with an HTTP error', async () => {
+  const { it } = await started(
+    { enableWebSocket: false },
+    { http: { status: 400, body: { error: 'Bad Request', message: 'customerId is required' } } },
+  );
+  const { code, message, status } = it.of('error')[0].error;
+  assert.deepEqual([code, message, status], ['http', 'customerId is required', 400]);
+});
+
+test('a Retry-After that is a date, or nonsense, is none', async () => {
+  for (const retryAfter of ['Wed, 21 Oct 2026 07:28:00 GMT', 'soon', '', '-']) {
+    const { it, clock, server } = await started(
+      { enableWebSocket: false },
+      { http: { status: 503, retryAfter } },
+    );
+    assert.equal(it.of('error')[0].error.retryAfterMs, undefined, retryAfter);
+    server.faults.http = undefined;
+    await clock.until('polling', () => it.mode === 'polling', { limitMs: 2_000 });
+  }
+});
+
+test('an error after hello is told, and the socket stays', async () => {
+  const { it, clock, server } = await started();
+  server.push({ type: 'error', message: 'unknown type' });
+  await clock.advance(50);
+  assert.deepEqual(it.of('error')[0].error, { code: 'server', message: 'unknown type' });
+  assert.equal(it.mode, 'websocket');
+  assert.equal(it.client.getConnectionStatus().ignoredMessages, 0);
+});
+
+test('an error instead of hello is a failed attempt, with the close code if there is one', async () => {
+  for (const [close, closeCode, low, high] of [
+    [undefined, 1005, 0, 1_000], // the server leaves it to the client to close
+    [1013, 1013, 15_000, 30_000],
+    [4403, 4403, 300_000, 300_100],
+  ]) {
+    const { it, clock, server } = await started({}, { refusal: { message: 'store is full', close } });
+    assert.deepEqual(
+      it.of('error').map(({ error }) => error),
+      [{ code: 'server', message: 'store is full', closeCode }],
+    );
+    await it.ready;
+    assert.equal(it.mode, 'offline');
+    assert.equal(server.open.length, 0);
+    server.faults.refusal = undefined;
+    const took = await clock.until('the next', () => it.mode === 'websocket', { limitMs: high + 50 });
+    assert.ok(took >= low - 200, `${took} ms`);
+  }
+});
+
+test('what the server asked to wait outlives going offline and online', async () => {
+  for (const [config, faults, offend, low] of [
+    [{}, {}, ({ server }) => server.closeAll(4403), 300_000],
+    [{ enableWebSocket: false }, { http: { status: 429, retryAfter: '45' } }, () => {}, 45_000],
+  ]) {
+    const { browser, clock, server, tab } = await started(config, faults);
+    offend(browser);
+    server.faults.http = undefined;
+    const before = server.sockets.length + server.requests.length;
+    for (let i = 0; i < 5; i++) {
+      tab.scope.fire('offline');
+      await clock.advance(500);
+      tab.scope.fire('online');
+      await clock.advance(500);
+    }
+    await clock.advance(low - 5_000 - 500);
+    assert.equal(server.sockets.length + server.requests.length, before);
+    await clock.advance(2_000);
+    assert.ok(server.sockets.length + server.requests.length > before);
+  }
+});
+
+test('a back-off of the client’s own is cut short when the page is shown', async () => {
+  const { it, clock, server, tab, browser } = await started({}, { refuse: true });
+  browser.random = () => 0.99;
+  await clock.until('a long wait', () => it.of('error').length === 4, { limitMs: 60_000 });
+  server.faults.refuse = false;
+  tab.setHidden(true);
+  tab.setHidden(false);
+  await clock.until('connected', () => it.mode !== 'offline', { limitMs: 100 });
+});
+
 test('a slow answer counts as none after 10 s', async () => {
   const { it, clock } = await started({ enableWebSocket: false }, { halfOpen: true });
   await clock.advance(9_800);
@@ -122,7 +204,6 @@ test('messages that make no sense are ignored and counted; later types are not',
   ];
   for (const text of bad) server.push(text);
   server.push({ type: 'a:later:kind' });
-  server.push({ type: 'error', message: 'x' });
   await clock.advance(50);
   assert.equal(it.client.getConnectionStatus().ignoredMessages, bad.length);
   assert.equal(it.mode, 'websocket');

@@ -130,6 +130,78 @@ for (const [way, options] of WAYS) {
     assertOne(browser, tabs);
   });
 
+  test(`${way}: a leader that stalled hears that another leads before it beats again`, async () => {
+    const browser = new Browser(options);
+    const tabs = await open(browser, 2);
+    const [first, second] = theLeader(tabs) === tabs[0] ? tabs : [...tabs].reverse();
+    first.tab.stall();
+    await browser.clock.until('another', () => second.leads);
+    await browser.clock.advance(5_000);
+    const before = browser.server.said.length;
+    first.tab.thaw(0);
+    await browser.clock.advance(10);
+    const said = browser.server.said.slice(before);
+    assert.deepEqual(
+      said.filter(({ socket }) => socket.tab === first.tab),
+      [],
+    );
+    assert.equal(first.leads, false);
+  });
+
+  test(`${way}: a leader that stalled and did beat again: the new one makes it good in a second`, async () => {
+    const browser = new Browser(options);
+    const tabs = await open(browser, 2);
+    const [first, second] = theLeader(tabs) === tabs[0] ? tabs : [...tabs].reverse();
+    first.tab.stall();
+    await browser.clock.until('another', () => second.leads);
+    await browser.clock.advance(5_000);
+    first.tab.thaw(50); // it hears too late
+    await browser.clock.advance(100);
+    const holder = () => [...browser.server.sessions.values()][0].tabId;
+    const idOf = (it) =>
+      browser.server.said.find(({ socket, message }) => socket.tab === it.tab && message.tabId)
+        .message.tabId;
+    assert.equal(holder(), idOf(first));
+    const took = await browser.clock.until('the session', () => holder() === idOf(second));
+    assert.ok(took <= 1_100, `${took} ms`);
+    assertOne(browser, tabs);
+  });
+
+  test(`${way}: what the server asked to wait is kept by the next leader`, async () => {
+    const browser = new Browser(options);
+    const tabs = await open(browser, 2);
+    const first = theLeader(tabs);
+    browser.server.closeAll(4403);
+    await browser.clock.advance(20_000);
+    first.tab.close();
+    await browser.clock.advance(275_000);
+    assert.equal(leaders(tabs).length, 1);
+    assert.equal(browser.server.sockets.length, 1, 'not before its time');
+    await browser.clock.advance(10_000);
+    assertOne(browser, alive(tabs));
+  });
+
+  test(`${way}: what goes wrong is told in every tab, and init() waits for it in none`, async () => {
+    const browser = new Browser(options);
+    browser.server.faults.refuse = true;
+    const tabs = await open(browser, 3);
+    for (const it of tabs) {
+      assert.ok(it.of('error').length > 0);
+      assert.equal(it.of('error')[0].error.code, 'network');
+      await it.ready;
+    }
+    const heard = tabs.map((it) => it.of('error').length);
+    assert.equal(new Set(heard).size, 1, `each of them once: ${heard}`);
+  });
+
+  test(`${way}: two daemons for one customer are two leaders`, async () => {
+    const browser = new Browser(options);
+    const here = await open(browser, 2);
+    const there = await open(browser, 2, { config: { apiUrl: 'http://other.test' } });
+    theLeader(here);
+    theLeader(there);
+  });
+
   test(`${way}: a new tab whose leader is stalled does not wait for two heartbeats`, async () => {
     const browser = new Browser(options);
     const [first] = await open(browser, 1);
@@ -300,10 +372,22 @@ test('neither locks nor channel: each tab beats, and the server counts one sessi
   assert.equal(browser.server.count, 1);
 });
 
+test('storage without a channel: nobody knows who is last, so nobody ends the session of others', async () => {
+  const browser = new Browser({ secure: false });
+  const [one, two] = await open(browser, 2, { channel: false });
+  two.tab.close();
+  await browser.clock.advance(100);
+  assert.equal(browser.server.count, 1);
+  one.tab.close();
+  await browser.clock.advance(100);
+  assert.deepEqual([...one.tab.beacons, ...two.tab.beacons], []);
+});
+
 test('junk on the channel is ignored', async () => {
   const browser = new Browser();
   const tabs = await open(browser, 2);
-  const channel = new (browser.tab().scope.BroadcastChannel)('active-users:shop');
+  const { name } = [...browser.channels][0];
+  const channel = new (browser.tab().scope.BroadcastChannel)(name);
   for (const junk of [null, 5, 'x', {}, { t: 'lead' }, { t: 'x', id: 'y' }, { id: 5, t: 'hi' }])
     channel.postMessage(junk);
   await browser.clock.advance(100);

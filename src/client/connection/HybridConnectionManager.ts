@@ -7,7 +7,7 @@ import { createPolling } from '../transport/polling.js';
 import type { Identity, Transport, TransportEvents } from '../transport/transport.js';
 import { createWebSocket } from '../transport/websocket.js';
 import type { ActiveUsersError, ConnectionMode } from '../types.js';
-import { retryDelay } from '../utils/backoff.js';
+import { askedDelay, backoff } from '../utils/backoff.js';
 import type { Scope } from '../utils/scope.js';
 import { createTimer, type Timer } from '../utils/timer.js';
 
@@ -42,9 +42,17 @@ export interface HybridConnectionManager {
    * back, so that the WebSocket may work where it did not.
    */
   wake(online?: boolean): void;
+  /** A sign of life in a second: another tab may have given one by mistake until now. */
+  soon(): void;
   /** The browser says that there is no network. It may be wrong, so a slow retry goes on. */
   offline(): void;
 }
+
+/**
+ * Until when the server asked not to be called, by mode, of the wall clock. Outlives start and stop,
+ * and is shared with the tab that leads next.
+ */
+export type Waits = Partial<Record<ConnectionMode, number>>;
 
 const timedOut: ActiveUsersError = {
   code: 'timeout',
@@ -59,40 +67,35 @@ interface Lane {
   retry: Timer;
   /** Runs out when an answer does not come. */
   late: Timer;
-  /** When the server took us in, of the performance clock. */
+  /** When the server took us in. */
   since: number;
   /** Stands for the attempt under way, so that a token that comes late is not used. */
   attempt: object | undefined;
-  /** The server asked for the wait, so that nothing here may cut it short. */
-  told: boolean;
 }
 
 export function createHybridConnectionManager(
   scope: Scope,
   config: ResolvedConfig,
   http: Http,
+  waits: Waits,
   events: ConnectionEvents,
 ): HybridConnectionManager {
   const { getToken, backgroundHeartbeatInterval, foregroundHeartbeatInterval } = config;
-  let running = false;
   let token: string | undefined;
   /** The lane by which the server has taken us in. */
   let active: Lane | undefined;
-  /** When it last answered. */
-  let heard = 0;
 
   const interval = () => {
     const foreground =
       active && active === polling ? config.pollingInterval : foregroundHeartbeatInterval;
     return scope.document.hidden ? Math.max(backgroundHeartbeatInterval, foreground) : foreground;
   };
-  const now = () => scope.performance.now();
-  const heartbeat = createHeartbeat(scope, interval, () => {
-    if (!active) return;
+  const now = () => scope.Date.now();
+  const heartbeat = createHeartbeat(scope, interval, (silence) => {
+    if (!active || active.late.armed()) return; // the last one is not answered yet
     // The computer slept: the session is over at the server, and the link with it.
-    if (now() - heard > config.heartbeatTimeout) return failed(active, timedOut);
-    // One that is under way keeps its deadline.
-    if (!active.late.armed()) active.late.arm(ANSWER_TIMEOUT_MS);
+    if (silence > config.heartbeatTimeout) return failed(active, timedOut);
+    active.late.arm(ANSWER_TIMEOUT_MS);
     active.transport.beat();
   });
 
@@ -101,19 +104,12 @@ export function createHybridConnectionManager(
       failures: 0,
       since: 0,
       attempt: undefined,
-      told: false,
       retry: createTimer(scope, () => open(lane)),
       late: createTimer(scope, () => failed(lane, timedOut)),
       transport: make({
-        ready: () => ready(lane),
-        alive() {
-          if (!running) return; // a callback of the page has ended it meanwhile
-          lane.late.clear();
-          heard = now();
-          heartbeat.answered();
-          events.alive();
-        },
+        alive: () => alive(lane),
         metrics: events.metrics,
+        error: events.error,
         failed: (why) => failed(lane, why),
       }),
     };
@@ -125,58 +121,56 @@ export function createHybridConnectionManager(
     lane.late.clear();
     lane.transport.close();
     lane.attempt = undefined;
-    lane.told = false;
   };
 
-  const open = (lane: Lane) => {
-    if (!running) return;
+  const open = async (lane: Lane) => {
     rest(lane);
+    const wait = (waits[lane.transport.mode] as number) - now();
+    if (wait > 0) return lane.retry.arm(wait);
     const attempt = (lane.attempt = {});
+    let code: 'token' | 'network' = 'token';
     lane.late.arm(ANSWER_TIMEOUT_MS);
-    const go = () => {
-      try {
-        lane.transport.open(events.identity(), token);
-      } catch (error) {
-        // The page's CSP, or mixed content.
-        failed(lane, { code: 'network', message: String(error) });
-      }
-    };
-    if (!getToken) return go();
-    void new Promise<string>((resolve) => resolve(getToken())).then(
-      (given) => {
-        if (lane.attempt !== attempt) return;
-        token = given;
-        go();
-      },
-      (error) => {
-        if (lane.attempt === attempt) failed(lane, { code: 'token', message: String(error) });
-      },
-    );
+    try {
+      const given = await getToken?.();
+      if (lane.attempt !== attempt) return;
+      token = given;
+      code = 'network'; // what it throws then is the page's CSP, or mixed content
+      lane.transport.open(events.identity(), token);
+    } catch (error) {
+      if (lane.attempt === attempt) failed(lane, { code, message: String(error) });
+    }
   };
 
-  const ready = (lane: Lane) => {
-    lane.attempt = undefined;
+  const alive = (lane: Lane) => {
+    const before = active;
     active = lane;
+    lane.late.clear();
+    heartbeat.answered();
+    events.alive();
+    if (before === lane) return;
     lane.since = now();
+    lane.attempt = undefined;
     if (lane === socket && polling) {
       rest(polling);
       polling.failures = 0;
     }
     // Somebody answers again after polling had failed too: it was the server, not the WebSocket.
-    if (lane === polling && lane.failures && socket?.retry.armed() && !socket.told)
-      socket.retry.arm(0);
+    if (lane === polling && lane.failures && socket?.retry.armed()) open(socket);
     events.mode(lane.transport.mode);
   };
 
   const failed = (lane: Lane, why: ActiveUsersError) => {
     rest(lane);
-    lane.told = why.code === 'http' || why.code === 'closed';
     if (active === lane) {
       if (now() - lane.since >= STABLE_MS) lane.failures = 0;
       active = undefined;
       heartbeat.stop();
     }
-    let delay = retryDelay(why, lane.failures++, !!getToken, scope.Math.random());
+    const random = scope.Math.random();
+    const asked = askedDelay(why, !!getToken, random);
+    let delay = asked ?? backoff(lane.failures, random);
+    if (asked) waits[lane.transport.mode] = now() + asked;
+    lane.failures++;
     if (lane === socket && polling && lane.failures >= MAX_SOCKET_FAILURES) {
       delay = Math.max(delay, SOCKET_RETRY_MS);
       if (!active && !polling.attempt && !polling.retry.armed()) open(polling);
@@ -187,19 +181,17 @@ export function createHybridConnectionManager(
   };
 
   const socket =
-    config.enableWebSocket && typeof scope.WebSocket === 'function'
+    config.enableWebSocket && scope.WebSocket
       ? createLane((on) => createWebSocket(scope, config.websocketUrl, on))
       : undefined;
   const polling =
     config.enablePolling || !socket ? createLane((on) => createPolling(http, on)) : undefined;
-  const first = (socket ?? polling) as Lane;
-  const lanes = [socket, polling].filter(Boolean) as Lane[];
+  const lanes = [socket, polling].filter(Boolean) as [Lane, Lane?];
 
   const stop = () => {
-    running = false;
     active = undefined;
     heartbeat.stop();
-    for (const lane of lanes) {
+    for (const lane of lanes as Lane[]) {
       rest(lane);
       lane.failures = 0;
     }
@@ -208,22 +200,16 @@ export function createHybridConnectionManager(
   return {
     token: () => token,
     interval,
-    start() {
-      if (running) return;
-      running = true;
-      open(first);
-    },
+    start: () => void open(lanes[0]),
     stop,
     wake(online) {
       if (active) heartbeat.now();
-      if (online || !active)
-        for (const lane of lanes) if (lane.retry.armed() && !lane.told) open(lane);
+      if (online || !active) for (const lane of lanes as Lane[]) if (lane.retry.armed()) open(lane);
     },
+    soon: heartbeat.soon,
     offline() {
-      if (!running) return;
       stop();
-      running = true;
-      first.retry.arm(STABLE_MS);
+      lanes[0].retry.arm(STABLE_MS);
       events.mode('offline');
     },
   };

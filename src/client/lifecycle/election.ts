@@ -1,4 +1,4 @@
-// Who leads among the tabs: three ways to agree, one interface. Must not know what leading means.
+// Who leads among the tabs: two ways to stand, one interface. Must not know what leading means.
 import type { Scope } from '../utils/scope.js';
 import { createTimer } from '../utils/timer.js';
 
@@ -35,93 +35,45 @@ export function createLockElection(
   const ask = (steal: boolean) => {
     stop();
     const mine = (request = new AbortController());
-    let held = false;
     locks
       .request(name, steal ? { steal } : { signal: mine.signal }, () => {
         if (request !== mine) return;
-        held = true;
         const free = new Promise<void>((resolve) => (release = resolve));
         onChange(true);
         return free;
       })
       .catch(() => {
         if (request !== mine) return;
-        request = release = undefined;
-        if (!held) return onRefused();
-        onChange(false); // stolen
-        ask(false);
+        if (!release) return onRefused();
+        ask(false); // it was stolen
+        onChange(false);
       });
   };
 
   return { start: () => ask(false), steal: () => ask(true), stop };
 }
 
-/** A word of the election on the channel, of the tab `id`. */
-export type Claim = { t: 'claim'; id: string };
-
-/** How long a leader has to say that it is there; then as long again for other claims. */
+/** How long a leader has to answer a tab that stands; one that yields waits as long again. */
 export const ELECTION_MS = 300;
 
-export interface ChannelElection extends Election {
-  /** Of the leader last heard of, or of this one. */
-  term(): number;
-  /** A claim of another tab: the lower id goes on, the other waits for its word. */
-  heardClaim(claimant: string): void;
-  /** A leader's word. False: it is of the past, and this tab leads on. */
-  heardLead(leader: string, term: number): boolean;
+export interface Vote extends Election {
+  /** Another tab is there, and may stand as well: the lower id goes first. */
+  heard(other: string): void;
 }
 
-/** A channel alone: terms, as in Raft but without a majority, since nobody knows who is there. */
-export function createChannelElection(
-  scope: Scope,
-  id: string,
-  say: (claim: Claim) => void,
-  onChange: OnChange,
-): ChannelElection {
-  let term = 0;
-  let leads = false;
-  let claims = false;
-
-  const win = () => {
-    timer.clear();
-    claims = false;
-    leads = true;
-    term++;
-    onChange(true);
-  };
-  const timer = createTimer(scope, () => {
-    if (claims) return win();
-    claims = true;
-    say({ t: 'claim', id });
-    timer.arm(ELECTION_MS);
-  });
-  const start = () => {
-    claims = false;
-    timer.arm(ELECTION_MS * (1 + scope.Math.random()));
-  };
-
+/** A channel alone: whoever stands has said so on it, and leads if no leader answers (then: `stop`). */
+export function createVote(scope: Scope, id: string, onChange: OnChange): Vote {
+  const timer = createTimer(scope, () => onChange(true));
+  const arm = (least: number) => timer.arm(ELECTION_MS * (least + scope.Math.random()));
   return {
-    term: () => term,
-    start,
-    steal: win,
-    stop() {
+    start: () => arm(1),
+    steal() {
       timer.clear();
-      leads = claims = false;
+      onChange(true);
     },
-    heardClaim(claimant) {
-      if (claims && claimant < id) start();
-    },
-    heardLead(leader, theirs) {
-      const newer = theirs > term || (theirs === term && leader < id);
-      if (leads && !newer) return false;
-      term = Math.max(term, theirs);
-      timer.clear();
-      claims = false;
-      if (leads) {
-        leads = false;
-        onChange(false);
-      }
-      return true;
+    stop: timer.clear,
+    heard(other) {
+      if (timer.armed() && other < id) arm(2);
     },
   };
 }

@@ -8,24 +8,32 @@ export const COALESCE_MS = 1000;
 export interface Heartbeat {
   /** The server has answered: the next beat is one interval away. */
   answered(): void;
-  /** Something happened that wants a beat at once. */
+  /** Something happened that wants a beat at once, unless the server has just answered. */
   now(): void;
+  /** The next beat is a second away. */
+  soon(): void;
   stop(): void;
 }
 
-export function createHeartbeat(scope: Scope, interval: () => number, beat: () => void): Heartbeat {
-  let last = -COALESCE_MS;
-  const now = () => scope.performance.now();
-  const send = () => {
-    last = now();
-    beat();
-  };
-  const timer = createTimer(scope, send);
+/** beat: told how long the server has been silent, in milliseconds. */
+export function createHeartbeat(
+  scope: Scope,
+  interval: () => number,
+  beat: (silence: number) => void,
+): Heartbeat {
+  let heard = 0;
+  // The wall clock, since others stand still while a computer sleeps.
+  const now = () => scope.Date.now();
+  const timer = createTimer(scope, () => beat(now() - heard));
   return {
-    answered: () => timer.arm(interval()),
-    now() {
-      if (now() - last >= COALESCE_MS) send();
+    answered() {
+      heard = now();
+      timer.arm(interval());
     },
+    now() {
+      if (now() - heard >= COALESCE_MS) beat(now() - heard);
+    },
+    soon: () => timer.arm(COALESCE_MS),
     stop: timer.clear,
   };
 }

@@ -2,13 +2,7 @@
 // shares is given to it and handed on as it is.
 import type { Scope } from '../utils/scope.js';
 import { createTimer } from '../utils/timer.js';
-import {
-  type ChannelElection,
-  type Claim,
-  createChannelElection,
-  createLockElection,
-  type Election,
-} from './election.js';
+import { createLockElection, createVote, type Election, type Vote } from './election.js';
 
 /** A hidden leader keeps its place this long, so that flipping through tabs moves no socket. */
 export const HANDOVER_MS = 1000;
@@ -27,11 +21,16 @@ export interface LeaderTabOptions<Shared> {
   onChange(leads: boolean): void;
   /** Told by the leader to the tab that follows. */
   onShared(shared: Shared): void;
+  /** Another tab has led until now, and may have spoken to the server after this one. */
+  onGone(): void;
 }
 
 export interface LeaderTab {
   leads(): boolean;
-  /** Whether there is no other tab, as far as this one has heard; tabs with `prefix` are not others. */
+  /**
+   * Whether this is known to be the only tab; tabs with `prefix` are not others. Without a channel
+   * nobody knows.
+   */
   alone(prefix: string): boolean;
   start(): void;
   /** Hands over, if this tab leads, and is heard of no more. `start` brings it back. */
@@ -42,52 +41,47 @@ export interface LeaderTab {
   visibilityChanged(): void;
 }
 
-type Lead<Shared> = {
-  t: 'lead';
-  id: string;
-  term: number;
-  visible: boolean;
-  /** Milliseconds until the next call. */
-  every: number;
-  call: boolean;
-  shared: Shared;
-};
-
-type Word<Shared> =
-  | Lead<Shared>
-  | Claim
-  /** A tab has come, and wants to know. */
-  | { t: 'hi'; id: string }
-  | { t: 'here'; id: string }
-  | { t: 'bye'; id: string };
+type Word<Shared> = { id: string } & (
+  | {
+      t: 'lead';
+      /** Grows with each leader, so that of two the later one goes on, as in Raft. */
+      term: number;
+      hidden: boolean;
+      /** Milliseconds until the next call. */
+      every: number;
+      call: boolean;
+      shared: Shared;
+    }
+  /** A tab has come, and wants to know who leads; without locks it also stands. */
+  | { t: 'hi' }
+  | { t: 'here' }
+  /** Another leads instead of this tab. */
+  | { t: 'gone' }
+  | { t: 'bye' }
+);
 
 export function createLeaderTab<Shared>(
   scope: Scope,
-  { name, tabId, interval, shared, onChange, onShared }: LeaderTabOptions<Shared>,
+  { name, tabId, interval, shared, onChange, onShared, onGone }: LeaderTabOptions<Shared>,
 ): LeaderTab {
   let leads = false;
-  let leader: string | undefined;
-  let leaderVisible = true;
+  let term = 0;
+  let leaderHidden = false;
   let channel: BroadcastChannel | undefined;
   let election: Election | undefined;
-  let terms: ChannelElection | undefined;
+  let vote: Vote | undefined;
   /** Tabs heard of: true since the last call, false when they still owe an answer to it. */
   const others = new Map<string, boolean>();
 
   const hidden = () => scope.document.hidden;
-  const wantsLead = () => leader && !leads && !leaderVisible && !hidden();
-  const watchdog = createTimer(scope, () => (election ? election.steal() : changed(true)));
-  const handover = createTimer(scope, () => wantsLead() && election?.steal());
+  const wantsLead = () => leaderHidden && !leads && !hidden();
+  const steal = () => (election ? election.steal() : changed(true));
+  const watchdog = createTimer(scope, steal);
+  const handover = createTimer(scope, steal);
   // The leader's calls go on when the server is silent: the others must not take it for dead.
   const calls = createTimer(scope, () => share(true));
 
-  const say = (word: Word<Shared>) => {
-    try {
-      channel?.postMessage(word);
-    } catch {
-      // closed under us
-    }
-  };
+  const say = (t: Word<Shared>['t'], more?: object) => channel?.postMessage({ t, id: tabId, ...more });
 
   /** Those who have not answered the last call are gone. */
   const callRoll = () => {
@@ -103,8 +97,7 @@ export function createLeaderTab<Shared>(
       callRoll();
       calls.arm(every);
     }
-    const term = terms?.term() ?? 0;
-    say({ t: 'lead', id: tabId, term, visible: !hidden(), every, call, shared: shared() });
+    say('lead', { term, hidden: hidden(), every, call, shared: shared() });
   };
 
   const considerHandover = () => {
@@ -119,84 +112,82 @@ export function createLeaderTab<Shared>(
   };
 
   const changed = (now: boolean) => {
+    if (leads === now) return;
     leads = now;
     rest();
-    if (!now) watchdog.arm(FIRST_WORD_MS);
+    if (now) term++;
+    else watchdog.arm(FIRST_WORD_MS);
     onChange(now);
-    share(true);
-  };
-
-  const heardLead = (word: Lead<Shared>) => {
-    if (terms && !terms.heardLead(word.id, word.term)) return share(); // there is a newer one: us
-    if (leads) return; // a last word of the one the lock was stolen from
-    leader = word.id;
-    leaderVisible = word.visible;
-    if (word.call) say({ t: 'here', id: tabId });
-    // Within two intervals, and not all of us at once.
-    watchdog.arm(word.every * (1.5 + 0.4 * scope.Math.random()));
-    considerHandover();
-    onShared(word.shared);
+    if (leads) share(true);
+    else say('gone');
   };
 
   const hear = (word: Word<Shared>) => {
     const id = word?.id;
     if (typeof id !== 'string') return;
-    if (word.t === 'bye') {
-      others.delete(id);
-      // With locks the browser has a successor already; without, the next election is now.
-      if (id === leader) terms?.start();
-      return;
-    }
-    if (word.t === 'lead') {
-      if (!word.shared) return; // of another version
-      if (word.call) callRoll();
-    }
     others.set(id, true);
+    vote?.heard(id);
     switch (word.t) {
+      case 'bye':
+        others.delete(id);
+        // With locks the browser has a successor already. Without, a leader that is still there says so.
+        if (vote && !leads) stand();
+        break;
+      case 'gone':
+        if (leads) onGone();
+      // falls through
       case 'hi':
         if (leads) share();
-        else say({ t: 'here', id: tabId });
-        break;
-      case 'claim':
-        share();
-        terms?.heardClaim(id);
+        else say('here');
         break;
       case 'lead':
-        heardLead(word);
+        if (!word.shared) return; // of another version
+        if (leads)
+          return word.term > term || (word.term === term && id < tabId) ? changed(false) : share();
+        term = word.term;
+        leaderHidden = word.hidden;
+        vote?.stop();
+        if (word.call) {
+          callRoll();
+          say('here');
+        }
+        // Within two intervals, and not all of us at once.
+        watchdog.arm(word.every * (1.5 + 0.4 * scope.Math.random()));
+        considerHandover();
+        onShared(word.shared);
     }
   };
 
-  const byTerms = () => (terms = createChannelElection(scope, tabId, say, changed));
+  const stand = () => {
+    say('hi');
+    election?.start();
+  };
+
+  const byVote = () => (election = vote = createVote(scope, tabId, changed));
 
   return {
     leads: () => leads,
-    alone: (prefix) => ![...others.keys()].some((id) => !id.startsWith(prefix)),
+    alone: (prefix) => !!channel && [...others.keys()].every((id) => id.startsWith(prefix)),
     start() {
       try {
         channel = new scope.BroadcastChannel(name);
-      } catch {
-        // not for this page, or not in this browser
-      }
-      const { locks } = scope.navigator;
-      // Locks without a channel would leave the others without a word: then each tab beats for
-      // itself, and the server counts sessions anyway.
-      if (channel) {
         channel.onmessage = (event) => hear(event.data);
-        election = locks
-          ? createLockElection(locks, name, changed, () => (election = byTerms()).start())
-          : byTerms();
-        election.start();
-        say({ t: 'hi', id: tabId });
+        const { locks } = scope.navigator;
+        if (locks) election = createLockElection(locks, name, changed, () => byVote().start());
+        else byVote();
+        stand();
+      } catch {
+        // Not for this page, or not in this browser. Locks without a channel would leave the others
+        // without a word: each tab beats for itself, and the server counts sessions anyway.
       }
       watchdog.arm(channel ? FIRST_WORD_MS : 0);
     },
     stop() {
-      say({ t: 'bye', id: tabId });
+      say('bye');
       election?.stop();
-      if (channel) channel.onmessage = null;
       channel?.close();
-      channel = election = terms = leader = undefined;
-      leads = false;
+      channel = election = vote = undefined;
+      leads = leaderHidden = false;
       others.clear();
       rest();
     },

@@ -3,17 +3,14 @@ import type { Listen } from '../utils/listen.js';
 import type { Scope } from '../utils/scope.js';
 
 export interface VisibilityEvents {
-  visible(): void;
-  hidden(): void;
+  changed(hidden: boolean): void;
   online(): void;
   offline(): void;
 }
 
 export function watchVisibility(scope: Scope, listen: Listen, events: VisibilityEvents): void {
   const { document } = scope;
-  listen(document, 'visibilitychange', () =>
-    document.hidden ? events.hidden() : events.visible(),
-  );
+  listen(document, 'visibilitychange', () => events.changed(document.hidden));
   listen(scope, 'online', events.online);
   listen(scope, 'offline', events.offline);
 }

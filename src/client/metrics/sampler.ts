@@ -9,11 +9,11 @@ export interface Sampler<T> {
   stop(): void;
 }
 
-export function createSampler<T>(scope: Scope, deliver: (value: T) => void): Sampler<T> {
+export function createSampler<T extends object>(scope: Scope, deliver: (value: T) => void): Sampler<T> {
   let next: T | undefined;
   let frame: number | undefined;
   const flush = () => {
-    if (next === undefined || frame !== undefined || scope.document.hidden) return;
+    if (!next || frame || scope.document.hidden) return;
     frame = scope.requestAnimationFrame(() => {
       const value = next as T;
       frame = next = undefined;
@@ -27,8 +27,8 @@ export function createSampler<T>(scope: Scope, deliver: (value: T) => void): Sam
     },
     flush,
     stop() {
-      scope.cancelAnimationFrame(frame ?? 0); // there is no frame 0
-      frame = 0; // as if one were under way, so that no other is asked for
+      scope.cancelAnimationFrame(frame as number); // none is fine
+      frame = -1; // as if one were under way, so that no other is asked for
     },
   };
 }

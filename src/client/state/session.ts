@@ -14,35 +14,36 @@ export interface Session {
   adopt(id: string): void;
   /** The last id used or adopted, without a sign of life. */
   current(): string | undefined;
+  /** Whether the next page of this site will find it. */
+  kept(): boolean;
 }
 
 /** Storage that is blocked or full costs nothing but memory. */
 export function createSession(scope: Scope, persistent: boolean): Session {
   let id: string | undefined;
   let at = 0;
-  const load = (now: number) => {
-    try {
-      const kept = JSON.parse(scope.localStorage.getItem(STORAGE_KEY) as string);
-      // What this tab has heard or used since is newer than what another tab wrote before.
-      if (ID.test(kept.id) && now - kept.at <= IDLE_MS && kept.at > at) ({ id, at } = kept);
-    } catch {
-      // nothing there, not ours, or blocked
-    }
-  };
-  const save = () => {
-    try {
-      scope.localStorage.setItem(STORAGE_KEY, JSON.stringify({ id, at }));
-    } catch {
-      // blocked or full
-    }
-  };
+  let kept = false;
   return {
     use() {
       const now = scope.Date.now();
-      if (persistent) load(now);
+      kept = false;
+      try {
+        const last = JSON.parse(scope.localStorage.getItem(STORAGE_KEY) as string);
+        // What this tab has heard or used since is newer than what another tab wrote before.
+        if (persistent && ID.test(last.id) && last.at > at) ({ id, at } = last);
+      } catch {
+        // nothing there, not ours, or blocked
+      }
       if (!id || now - at > IDLE_MS) id = randomId(scope);
       at = now;
-      if (persistent) save();
+      try {
+        if (persistent) {
+          scope.localStorage.setItem(STORAGE_KEY, JSON.stringify({ id, at }));
+          kept = true;
+        }
+      } catch {
+        // blocked or full
+      }
       return id;
     },
     adopt(given) {
@@ -50,5 +51,6 @@ export function createSession(scope: Scope, persistent: boolean): Session {
       at = scope.Date.now();
     },
     current: () => id,
+    kept: () => kept,
   };
 }

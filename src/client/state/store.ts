@@ -10,7 +10,7 @@ import type {
 
 export interface Store {
   metrics: Metrics | null;
-  /** Changes in place; give copies away. */
+  /** Frozen, as `metrics` is: pages hold them, and tell by identity whether something changed. */
   status: ConnectionStatus;
   /** The same function subscribed twice is one subscription. */
   subscribe(listener: Listener): Unsubscribe;
@@ -24,10 +24,10 @@ export interface Store {
 export function createStore(): Store {
   const listeners = new Set<Listener>();
 
-  /** A page's mistake in one callback must reach neither the others nor `window.onerror`. */
-  const call = (listener: Listener, event: ActiveUsersEvent) => {
+  /** A page's mistake in one callback must reach neither the others nor the window, be it thrown now or in a promise. */
+  const call = async (listener: Listener, event: ActiveUsersEvent) => {
     try {
-      listener(event);
+      await listener(event);
     } catch (error) {
       console.error('active-users:', error);
       if (event.type !== 'error')
@@ -35,13 +35,16 @@ export function createStore(): Store {
     }
   };
 
+  const setStatus = (changes: Partial<ConnectionStatus>) =>
+    (store.status = Object.freeze({ ...store.status, ...changes }));
+
   const store: Store = {
     metrics: null,
-    status: { mode: 'offline', isLeader: false, ignoredMessages: 0 },
+    status: Object.freeze({ mode: 'offline', isLeader: false, ignoredMessages: 0 }),
     subscribe(listener) {
       listeners.add(listener);
       // Whoever comes late must not wait for the next tick. Later, since subscribing is no call back.
-      void Promise.resolve().then(() => {
+      queueMicrotask(() => {
         if (listeners.has(listener) && store.metrics)
           call(listener, { type: 'metrics', metrics: store.metrics });
       });
@@ -52,11 +55,10 @@ export function createStore(): Store {
     },
     setStatus(mode, isLeader) {
       if (store.status.mode === mode && store.status.isLeader === isLeader) return;
-      store.status = { ...store.status, mode, isLeader };
-      store.emit({ type: 'status', status: store.status });
+      store.emit({ type: 'status', status: setStatus({ mode, isLeader }) });
     },
     countIgnored() {
-      store.status.ignoredMessages++;
+      setStatus({ ignoredMessages: store.status.ignoredMessages + 1 });
     },
     clear: () => listeners.clear(),
   };

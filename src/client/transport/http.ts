@@ -6,10 +6,14 @@ import type { Identity } from './transport.js';
 
 export interface Http {
   /**
-   * A sign of life that brings the metrics back, or the metrics alone for a watcher. Rejects with
-   * an ActiveUsersError and nothing else.
+   * A sign of life that brings the metrics back, or the metrics alone for a watcher: `why` it failed,
+   * or what claims to be metrics. Never rejects.
    */
-  beat(identity: Identity, token: string | undefined, signal: AbortSignal): Promise<unknown>;
+  beat(
+    identity: Identity,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ why?: ActiveUsersError; metrics?: unknown }>;
   /** Sent while the page goes away: nobody waits for the answer. */
   leave(identity: Identity, token: string | undefined): void;
 }
@@ -36,29 +40,28 @@ export function createHttp(scope: Scope, { apiUrl }: ResolvedConfig): Http {
           ? send('/presence/beat?metrics=1', token, { body: bodyOf(identity), signal })
           : send('/metrics?customerId=' + encodeURIComponent(customerId), token, { signal }));
         const { ok, status, headers } = reply;
-        if (ok) {
-          const told = await reply.json().catch(() => null);
-          return sessionId ? told?.metrics : told;
-        }
+        const told = await reply.json().catch(() => null);
+        if (ok) return { metrics: sessionId ? told?.metrics : told };
         why = {
           code: 'http',
-          message: 'the server answered with ' + status,
+          message: String(told?.message ?? 'the server answered with ' + status),
           status,
+          // Seconds; a date is not worth its bytes, since the daemon sends none.
           retryAfterMs: +(headers.get('Retry-After') as string) * 1000 || undefined,
         };
       } catch {
         // `why` has the reason
       }
-      throw why;
+      return { why };
     },
 
-    leave(identity, token) {
+    async leave(identity, token) {
       const path = '/presence/leave';
       const body = bodyOf(identity);
       try {
         // A beacon cannot carry a token.
         if (token || !scope.navigator.sendBeacon?.(apiUrl + path, body))
-          send(path, token, { body, keepalive: true }).catch(() => {});
+          await send(path, token, { body, keepalive: true });
       } catch {
         // the session ends by itself
       }

@@ -2,13 +2,13 @@
 import type { ActiveUsersError } from '../types.js';
 
 export interface TransportEvents {
-  /** The server has taken us in. Once after each `open`. */
-  ready(): void;
-  /** It has answered a sign of life. */
+  /** The server has answered a sign of life. The first time after `open`: it has taken us in. */
   alive(): void;
   /** What claims to be metrics; undefined when it was no message at all. Not checked. */
   metrics(value: unknown): void;
-  /** It is over, until the next `open`. */
+  /** The server complains, and it goes on. */
+  error(why: ActiveUsersError): void;
+  /** It is over: `close`, and then perhaps `open`. */
   failed(why: ActiveUsersError): void;
 }
 
@@ -19,12 +19,12 @@ export interface Identity {
   tabId?: string;
 }
 
-/** One way to reach the server. `open` may be called again after `close`. Has no timers: who opens it waits. */
+/** One way to reach the server. Has no timers: who opens it waits. */
 export interface Transport {
   readonly mode: 'websocket' | 'polling';
-  /** Events never fire inside open(). Throws when it cannot even be tried. */
+  /** To be called when it is closed. Events never fire inside. Throws when it cannot even be tried. */
   open(identity: Identity, token: string | undefined): void;
-  /** A sign of life now; the answer comes as `alive` or `failed`. */
+  /** A sign of life now; the answer comes as `alive` or `failed`. Not before the last one's. */
   beat(): void;
   /** Idempotent; no event after it. */
   close(): void;

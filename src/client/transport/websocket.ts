@@ -4,58 +4,58 @@ import type { Transport, TransportEvents } from './transport.js';
 
 export function createWebSocket(scope: Scope, url: string, events: TransportEvents): Transport {
   let socket: WebSocket | undefined;
-  let ready = false;
-
-  const close = () => {
-    if (socket) {
-      socket.onopen = socket.onmessage = socket.onerror = socket.onclose = null;
-      socket.close();
-    }
-    socket = undefined;
-  };
-
-  const send = (message: object) => {
-    // Closing, it would throw nothing and send nothing; opening, it would throw.
-    if (socket?.readyState === 1) socket.send(JSON.stringify(message));
-  };
+  let beat: () => void;
+  let welcome: boolean;
+  /** What the server said instead of hello. */
+  let refusal: string | undefined;
 
   const hear = (text: string) => {
-    let message: { type?: unknown; data?: unknown } | null = null;
+    let said: { type?: unknown; data?: unknown; message?: unknown } | null = null;
     try {
-      message = JSON.parse(text);
+      said = JSON.parse(text);
     } catch {
       // not JSON
     }
-    const type = message?.type;
-    if (type === 'hello') {
-      ready = true;
-      events.ready();
+    const { type, data, message } = said ?? {};
+    if (type === 'hello' || type === 'pong') {
+      welcome = true;
       events.alive();
-    } else if (type === 'pong') events.alive();
+    } else if (type === 'error') {
+      if (welcome) return events.error({ code: 'server', message: String(message) });
+      refusal = String(message);
+      socket?.close(); // the server may have closed it already: then the code is its own
+    }
     // A type that a later server brings is no mistake; a message without one is.
-    else if (type === 'metrics:update' || typeof type !== 'string') events.metrics(message?.data);
+    else if (type === 'metrics:update' || typeof type !== 'string') events.metrics(data);
   };
 
   return {
     mode: 'websocket',
     open(identity, token) {
-      close();
-      ready = false;
-      socket = new scope.WebSocket(url);
-      socket.onopen = () => send({ type: 'auth', ...identity, token });
-      socket.onmessage = (event) => hear(event.data);
+      welcome = false;
+      refusal = undefined;
+      const mine = (socket = new scope.WebSocket(url));
+      const send = (message: object) => mine.send(JSON.stringify(message));
+      beat = () => send({ type: 'ping', timestamp: scope.Date.now() });
+      mine.onopen = () => send({ type: 'auth', ...identity, token });
+      mine.onmessage = (event) => mine === socket && hear(event.data);
       // One that the page's policy forbids fires an error and no close.
-      socket.onerror = socket.onclose = (event: Event) => {
-        const { code = 1006 } = event as Partial<CloseEvent>;
-        close();
-        events.failed(
-          ready || code !== 1006
-            ? { code: 'closed', message: 'the socket closed with ' + code, closeCode: code }
-            : { code: 'network', message: 'the socket did not open' },
-        );
+      mine.onerror = mine.onclose = (event: Event) => {
+        const { code: closeCode = 1006 } = event as Partial<CloseEvent>;
+        if (mine === socket)
+          events.failed(
+            refusal
+              ? { code: 'server', message: refusal, closeCode }
+              : closeCode === 1006 // of no server: it did not open, or the network is gone
+                ? { code: 'network', message: 'the server did not answer' }
+                : { code: 'closed', message: 'the socket closed with ' + closeCode, closeCode },
+          );
       };
     },
-    beat: () => send({ type: 'ping', timestamp: scope.Date.now() }),
-    close,
+    beat: () => beat(),
+    close() {
+      socket?.close();
+      socket = undefined;
+    },
   };
 }

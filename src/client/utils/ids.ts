@@ -1,7 +1,7 @@
 // Random ids. Must not know what they name.
 import type { Scope } from './scope.js';
 
-/** Of this page: its id, and one more entry for each client that runs in it. */
+/** Of this page: its id. */
 const PAGE = Symbol.for('active-users');
 
 /**
@@ -10,16 +10,12 @@ const PAGE = Symbol.for('active-users');
  * each other.
  */
 export function tabIdOf(scope: Scope): [tabId: string, page: string] {
-  const pages = scope as unknown as Record<symbol, [string, ...number[]]>;
-  const entries = (pages[PAGE] ??= [randomId(scope)]);
-  return [entries[0] + '.' + entries.push(0), entries[0]];
+  const pages = scope as unknown as Record<symbol, string>;
+  const page = (pages[PAGE] ??= randomId(scope) + '.');
+  return [page + randomId(scope), page];
 }
 
-/** randomUUID exists in secure contexts only, and shops on plain http are none. */
-export function randomId({ crypto }: Scope): string {
-  return crypto.randomUUID
-    ? crypto.randomUUID()
-    : Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-        byte.toString(16).padStart(2, '0'),
-      ).join('');
+/** 128 random bits. randomUUID exists in secure contexts only, and shops on plain http are none. */
+export function randomId(scope: Scope): string {
+  return scope.crypto.getRandomValues(new Uint32Array(4)).join('-');
 }

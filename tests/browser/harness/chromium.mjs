@@ -79,3 +79,19 @@ export async function watchCount(t, Socket, daemon, customerId) {
     },
   };
 }
+
+/** Asks the daemon for a customer's count without a pause; `stop()` gives the counts it has seen. */
+export function sampleCount(t, daemon, customerId) {
+  const seen = new Set();
+  let stopped = false;
+  const done = (async () => {
+    while (!stopped) seen.add(await daemon.count(customerId));
+  })();
+  const stop = async () => {
+    stopped = true;
+    await done;
+    return [...seen];
+  };
+  defer(t, stop);
+  return { stop };
+}

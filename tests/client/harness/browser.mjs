@@ -51,7 +51,9 @@ class Locks {
       if (options.steal) {
         const before = this.held.get(name);
         this.held.delete(name);
-        before?.reject(new DOMException('stolen', 'AbortError'));
+        const tell = () => before?.reject(new DOMException('stolen', 'AbortError'));
+        if (before?.tab.frozen) before.tab.onThaw.push(tell);
+        else tell();
         this.queue.unshift(entry);
       } else this.queue.push(entry);
       queueMicrotask(() => this.grant());
@@ -107,11 +109,12 @@ export class Tab {
     this.document = Object.assign(new Target(), { hidden, prerendering });
     let lastFrame = 0;
     this.scope = Object.assign(new Target(), {
+      location: { origin: 'https://shop.test' },
+      navigation: new Target(),
       document: this.document,
       Date: { now: () => clock.now },
-      performance: { now: () => clock.now - 1_789_999_000_000 },
       Math: { random: () => browser.random() },
-      crypto: browser.secure ? webcrypto : { getRandomValues: (a) => webcrypto.getRandomValues(a) },
+      crypto: { getRandomValues: (a) => webcrypto.getRandomValues(a) },
       setTimeout: (run, ms) => clock.set(tab, run, ms),
       clearTimeout: (id) => clock.clear(id),
       requestAnimationFrame: (run) => {
@@ -146,7 +149,8 @@ export class Tab {
               if (other !== this && other.name === this.name) other.receive(text);
           }
           receive(text) {
-            const run = () => this.onmessage?.({ data: JSON.parse(text) });
+            const run = () =>
+              tab.channels.has(this) && this.onmessage?.({ data: JSON.parse(text) });
             if (this.tab.frozen) this.tab.onThaw.push(run);
             else setImmediate(() => (this.tab.frozen ? this.tab.onThaw.push(run) : run()));
           }
@@ -182,9 +186,12 @@ export class Tab {
     this.frozen = true;
   }
 
-  thaw() {
+  /** ms: first the timers that are overdue, and what others said meanwhile so much later. */
+  thaw(ms) {
     this.frozen = false;
-    for (const run of this.onThaw.splice(0)) run();
+    const due = this.onThaw.splice(0);
+    if (ms === undefined) for (const run of due) run();
+    else this.browser.clock.set(this, () => due.forEach((run) => run()), ms);
   }
 
   /** The page goes: pagehide, then the browser takes everything away. */
@@ -205,7 +212,8 @@ export class Tab {
   leftovers() {
     return {
       timers: this.browser.clock.count(this),
-      listeners: this.scope.listeners + this.document.listeners,
+      listeners:
+        this.scope.listeners + this.document.listeners + (this.scope.navigation?.listeners ?? 0),
       channels: this.channels.size,
       locks: this.browser.locks.of(this),
       sockets: this.sockets.size,

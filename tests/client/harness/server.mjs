@@ -15,7 +15,8 @@ export class FakeServer {
   /** Requests begun, answered or not. */
   attempts = 0;
   /** refuse: nothing listens. noSocket: only WebSocket is refused. halfOpen: takes bytes, says nothing.
-   *  mute: pongs stop. http: {status, retryAfter} of every answer. token: the only one taken. */
+   *  mute: pongs stop. http: {status, retryAfter, body} of every answer. token: the only one taken.
+   *  refusal: {message, close} instead of hello. */
   faults = {};
 
   constructor(clock) {
@@ -61,7 +62,12 @@ export class FakeServer {
       return socket.deliver({ type: 'pong', timestamp: message.timestamp });
     }
     if (this.faults.token && message.token !== this.faults.token) return socket.shut(4401);
-    if (this.faults.closeAuth) return socket.shut(this.faults.closeAuth);
+    if (this.faults.refusal) {
+      const { message, close } = this.faults.refusal;
+      socket.deliver({ type: 'error', message });
+      if (close) this.clock.set(null, () => socket.shut(close), LATENCY_MS);
+      return;
+    }
     socket.who = message;
     if (message.sessionId) this.touch(message);
     socket.deliver({ type: 'hello', timestamp: this.clock.now, sessionId: message.sessionId });
@@ -75,7 +81,7 @@ export class FakeServer {
     const beat = body ? JSON.parse(body) : undefined;
     this.requests.push({ method, path, body: beat, headers, at: this.clock.now });
     const { http, token, html } = this.faults;
-    if (http) return json({ error: 'scripted' }, http.status, { 'Retry-After': http.retryAfter });
+    if (http) return json(http.body ?? { error: 'scripted' }, http.status, { 'Retry-After': http.retryAfter });
     if (token && headers.Authorization !== `Bearer ${token}`) return json({}, 401);
     if (html) return new Response('<html>a proxy</html>', { status: 200 });
     if (pathname === '/presence/leave') {
@@ -136,7 +142,7 @@ export class FakeServer {
 
       send(text) {
         if (this.readyState !== 1) throw new Error('InvalidStateError');
-        server.clock.set(null, () => this.readyState === 1 && server.hear(this, text), LATENCY_MS);
+        server.clock.set(null, () => this.readyState < 3 && server.hear(this, text), LATENCY_MS);
       }
 
       /** From the server. Text goes as it is. */
@@ -158,12 +164,12 @@ export class FakeServer {
         this.onclose?.({ code });
       }
 
-      /** As in a browser, the event comes later, to whoever listens then. */
+      /** As in a browser, what was sent arrives, the event comes later, and the server may be first. */
       close() {
-        if (this.readyState === 3) return;
-        this.readyState = 3;
+        if (this.readyState >= 2) return;
+        this.readyState = 2;
         tab.sockets.delete(this);
-        server.clock.set(null, () => tab.gone || this.onclose?.({ code: 1005 }), 1);
+        server.clock.set(null, () => tab.gone || this.shut(1005), LATENCY_MS + 1);
       }
     };
   }
