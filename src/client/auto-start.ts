@@ -1,5 +1,5 @@
 // What <script src="…/client.js" data-customer="shop123" data-target="#active-count"> does by itself.
-import { ActiveUsersClient } from './index.js';
+import { ActiveUsersClient, type ClientConfig } from './index.js';
 
 /**
  * Starts a client from the script's data attributes and keeps the count in the target's text.
@@ -13,7 +13,7 @@ export function autoStart(script: HTMLScriptElement | null): ActiveUsersClient |
     // Without either, init() says what is missing.
     apiUrl: apiUrl ?? (script.src && new URL(script.src).origin),
     websocketUrl,
-    storage: storage === 'none' ? 'none' : 'local',
+    storage: storage as ClientConfig['storage'],
     watch: watch !== undefined && watch !== 'false',
     debug: debug !== undefined && debug !== 'false',
   });

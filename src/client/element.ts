@@ -13,6 +13,7 @@ const STYLE = `
 [part~=base] { display: inline-flex; align-items: baseline; gap: .5em; }
 [part~=dot] { align-self: center; inline-size: .55em; block-size: .55em; border-radius: 50%; background: #8a8f98; }
 [part~=dot-online] { background: #1a9e5c; }
+[role] { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 [part~=count] { font-weight: 600; font-variant-numeric: tabular-nums; }
 @media (prefers-reduced-motion: no-preference) { [part~=dot] { transition: background .3s; } }
 @media (prefers-color-scheme: dark) { [part~=dot-online] { background: #3fd38a; } }
@@ -24,6 +25,9 @@ const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
 /** Where the daemon is when an element does not say it; the script tag sets its own origin. */
 let defaultApiUrl: string | undefined;
+
+/** Screen readers are told of changes at most this often. */
+const ANNOUNCE_MS = 30_000;
 
 interface Shared {
   client: ActiveUsersClient;
@@ -57,24 +61,27 @@ function borrow(config: ClientConfig): { client: ActiveUsersClient; giveBack(): 
 }
 
 /**
- * Attributes: `customer` (nothing happens without it), `api-url` (default: where the script came from, else the page's
- * origin), `websocket-url`, `watch` (be not counted), `label` and `label-one` (the words behind the
- * number), `quiet` (no announcements by screen readers). What stands inside shows until the first
- * number. Parts: `base`, `dot` (and `dot-online`), `count`, `label`.
+ * Attributes: `customer` (nothing happens without it), `api-url` (default: where the script came
+ * from, else the page's origin), `websocket-url`, `storage`, `watch` (be not counted), `label` and
+ * `label-one` (the words behind the number), `quiet` (no announcements by screen readers). What stands
+ * inside shows until the first number. Parts: `base`, `dot` (and `dot-online`), `count`, `label`.
  */
 export class ActiveUsersElement extends Base {
   static observedAttributes = [
     'customer',
     'api-url',
     'websocket-url',
+    'storage',
     'watch',
     'label',
     'label-one',
     'quiet',
   ];
-  #parts: { base: HTMLElement; dot: HTMLElement; text: HTMLElement } | undefined;
+  #parts: Record<'base' | 'dot' | 'text' | 'spoken', HTMLElement> | undefined;
   #stop: (() => void) | undefined;
   #metrics: Metrics | null = null;
+  /** Runs while nothing more is announced. */
+  #pause: ReturnType<typeof setTimeout> | undefined;
 
   /** The last metrics, or null. */
   get metrics(): Metrics | null {
@@ -89,6 +96,8 @@ export class ActiveUsersElement extends Base {
   disconnectedCallback(): void {
     this.#stop?.();
     this.#stop = undefined;
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
   }
 
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
@@ -100,12 +109,14 @@ export class ActiveUsersElement extends Base {
       // Another customer's number would be a wrong one: what stands inside shows again.
       this.#metrics = null;
       this.#parts.text.replaceChildren(document.createElement('slot'));
+      this.#parts.base.removeAttribute('aria-hidden');
+      this.#parts.spoken.textContent = '';
       this.#render('offline');
       this.#start();
     }
   }
 
-  #build(): { base: HTMLElement; dot: HTMLElement; text: HTMLElement } {
+  #build(): Record<'base' | 'dot' | 'text' | 'spoken', HTMLElement> {
     const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
     // A page's CSP allows a constructed sheet where it would refuse a <style>.
     if ('adoptedStyleSheets' in root) {
@@ -124,11 +135,11 @@ export class ActiveUsersElement extends Base {
       return element;
     };
     const dot = part('dot');
-    dot.ariaHidden = 'true';
     const text = part('text', document.createElement('slot'));
     const base = part('base', dot, text);
-    root.append(base);
-    return { base, dot, text };
+    const spoken = document.createElement('span');
+    root.append(base, spoken);
+    return { base, dot, text, spoken };
   }
 
   #start(): void {
@@ -138,6 +149,7 @@ export class ActiveUsersElement extends Base {
       customerId,
       apiUrl: this.getAttribute('api-url') ?? defaultApiUrl ?? location.origin,
       websocketUrl: this.getAttribute('websocket-url') ?? undefined,
+      storage: (this.getAttribute('storage') ?? undefined) as ClientConfig['storage'],
       watch: this.hasAttribute('watch'),
     });
     const unsubscribe = client.subscribe((event) => {
@@ -155,11 +167,10 @@ export class ActiveUsersElement extends Base {
 
   #render(mode = this.#mode): void {
     if (!this.#parts) return;
-    const { base, dot, text } = this.#parts;
+    const { base, dot, text, spoken } = this.#parts;
     this.#mode = mode;
-    if (this.hasAttribute('quiet')) base.removeAttribute('role');
-    else base.setAttribute('role', 'status'); // aria-live polite, and read as a whole
-    base.ariaLive = this.hasAttribute('quiet') ? 'off' : 'polite';
+    // A screen reader has the words of `spoken` instead of those on the screen.
+    spoken.setAttribute('role', this.hasAttribute('quiet') ? 'none' : 'status');
     dot.setAttribute('part', mode === 'offline' ? 'dot' : 'dot dot-online');
     if (!this.#metrics) return;
     const { count } = this.#metrics;
@@ -172,6 +183,20 @@ export class ActiveUsersElement extends Base {
     const [numberPart, labelPart] = this.#words(text);
     if (numberPart.textContent !== shown) numberPart.textContent = shown;
     if (labelPart.textContent !== label) labelPart.textContent = label;
+    base.setAttribute('aria-hidden', 'true');
+    this.#speak();
+  }
+
+  /** Says what is shown, and what changes in the next half minute at its end. */
+  #speak(): void {
+    if (!this.#parts || this.#pause) return;
+    const { text, spoken } = this.#parts;
+    if (spoken.textContent === text.textContent) return;
+    spoken.textContent = text.textContent;
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#speak();
+    }, ANNOUNCE_MS);
   }
 
   /** The two spans behind the first number, made in place of what stood there until then. */
