@@ -37,7 +37,13 @@ async function bundle(entry, file, options) {
   const { code } = await minify(result.outputFiles[0].text, {
     module: options.format === 'esm',
     ecma: 2020,
-    compress: { passes: 8, unsafe_arrows: true, pure_getters: true, hoist_funs: true, conditionals: false },
+    compress: {
+      passes: 8,
+      unsafe_arrows: true,
+      pure_getters: true,
+      hoist_funs: true,
+      conditionals: false,
+    },
   });
   writeFileSync(path.join(out, file), code + '\n');
 }

@@ -66,10 +66,13 @@ suite(
       const seen = sampleCount(t, daemon, customerId);
       for (let i = 0; i < 20; i++) {
         const loaded = page.waitForEvent('load');
-        await page.evaluate((next) => {
-          if (next) location.href = next;
-          else location.reload();
-        }, i % 2 ? `${url}&page=${i}` : '');
+        await page.evaluate(
+          (next) => {
+            if (next) location.href = next;
+            else location.reload();
+          },
+          i % 2 ? `${url}&page=${i}` : '',
+        );
         await loaded;
         await waitShown(page, 1);
       }

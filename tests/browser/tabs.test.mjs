@@ -116,14 +116,11 @@ suite(
       const follower = await openTab(t, context, url);
       await waitShown(follower, 1);
       const since = Date.now();
-      const hang = leader.evaluate(() => {
-        const end = Date.now() + 6000;
-        while (Date.now() < end);
-      });
+      const wake = site.hang(leader);
       await waitFor('the follower to lead', async () => (await status(follower)).isLeader);
       const took = Date.now() - since;
       assert.ok(took < 4000, `${took} ms with a heartbeat of 1000 ms`);
-      await hang;
+      await wake();
       await waitLeader([leader, follower]);
       assert.equal((await status(leader)).isLeader, false, 'it steps down when it wakes');
       await waitFor('one socket', async () => (await openSockets(daemon)) === 1);
@@ -144,12 +141,9 @@ suite(
       const follower = await openTab(t, context, url);
       await waitShown(follower, 1);
       const seen = sampleCount(t, daemon, customerId);
-      // Until another leads, and its own beat is overdue; it is told of the end from outside.
-      await leader.evaluate(() => {
-        const end = Date.now() + 13_000;
-        while (Date.now() < end);
-      });
+      const wake = site.hang(leader);
       await waitFor('the follower to lead', async () => (await status(follower)).isLeader);
+      await wake(); // its own beat is long overdue
       await waitFor('the old leader to follow', async () => !(await status(leader)).isLeader);
       // Whatever the old one did, the session would be over by now if the new one did not know.
       const woken = Date.now();

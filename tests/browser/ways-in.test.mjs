@@ -169,9 +169,14 @@ suite(
       );
       await waitFor('the message', () => said.some((line) => /customerId must be/.test(line)));
       const showsText = () =>
-        page.evaluate(() => document.querySelector('active-users').shadowRoot.querySelector('slot') !== null);
+        page.evaluate(
+          () => document.querySelector('active-users').shadowRoot.querySelector('slot') !== null,
+        );
       const setCustomer = (id) =>
-        page.evaluate((id) => document.querySelector('active-users').setAttribute('customer', id), id);
+        page.evaluate(
+          (id) => document.querySelector('active-users').setAttribute('customer', id),
+          id,
+        );
       assert.equal(await showsText(), true);
       await setCustomer(freshId());
       await waitFor('a number', async () => !(await showsText()));

@@ -1,7 +1,7 @@
 // What is shipped: its size, its types, its exports, and that it can be imported anywhere.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -113,31 +113,44 @@ off(); mode; client.destroy();
 export {};
 `;
 
-test('the types are whole, strict, and find a mistake', async () => {
+const TSC = [
+  path.join(SOURCES, 'node_modules/typescript/bin/tsc'),
+  '--noEmit',
+  '--strict',
+  '--exactOptionalPropertyTypes',
+  '--target',
+  'es2022',
+  '--lib',
+  'es2022,dom',
+  '--skipLibCheck',
+  'false',
+];
+const MODULES = [
+  ['--module', 'nodenext'],
+  ['--module', 'esnext', '--moduleResolution', 'bundler'],
+];
+
+async function assertCompiles(dir, file, source) {
+  await writeFile(path.join(dir, file), source);
+  for (const module of MODULES) {
+    const result = spawnSync(process.execPath, [...TSC, ...module, file], {
+      cwd: dir,
+      encoding: 'utf8',
+    });
+    assert.equal(result.status, 0, result.stdout);
+  }
+}
+
+test('the types are whole, strict, and find a mistake', () =>
+  withPackage((dir) => assertCompiles(dir, 'use.mts', TYPED)));
+
+test('the React example of the docs compiles against React’s own types', async () => {
+  const docs = await readFile(path.join(BUILD, 'README.md'), 'utf8');
+  const [, example] = /```tsx\n([\s\S]*?)```/.exec(docs);
   await withPackage(async (dir) => {
-    await writeFile(path.join(dir, 'use.mts'), TYPED);
-    const tsc = path.join(SOURCES, 'node_modules/typescript/bin/tsc');
-    const flags = [
-      '--noEmit',
-      '--strict',
-      '--exactOptionalPropertyTypes',
-      '--target',
-      'es2022',
-      '--lib',
-      'es2022,dom',
-      '--skipLibCheck',
-      'false',
-    ];
-    for (const module of [
-      ['--module', 'nodenext'],
-      ['--module', 'esnext', '--moduleResolution', 'bundler'],
-    ]) {
-      const result = spawnSync(process.execPath, [tsc, ...flags, ...module, 'use.mts'], {
-        cwd: dir,
-        encoding: 'utf8',
-      });
-      assert.equal(result.status, 0, result.stdout);
-    }
+    for (const name of ['@types', 'csstype'])
+      await symlink(path.join(SOURCES, 'node_modules', name), path.join(dir, 'node_modules', name));
+    await assertCompiles(dir, 'use.mts', example);
   });
 });
 

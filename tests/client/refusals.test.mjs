@@ -136,7 +136,10 @@ test('an error instead of hello is a failed attempt, with the close code if ther
     [1013, 1013, 15_000, 30_000],
     [4403, 4403, 300_000, 300_100],
   ]) {
-    const { it, clock, server } = await started({}, { refusal: { message: 'store is full', close } });
+    const { it, clock, server } = await started(
+      {},
+      { refusal: { message: 'store is full', close } },
+    );
     assert.deepEqual(
       it.of('error').map(({ error }) => error),
       [{ code: 'server', message: 'store is full', closeCode }],
@@ -145,7 +148,9 @@ test('an error instead of hello is a failed attempt, with the close code if ther
     assert.equal(it.mode, 'offline');
     assert.equal(server.open.length, 0);
     server.faults.refusal = undefined;
-    const took = await clock.until('the next', () => it.mode === 'websocket', { limitMs: high + 50 });
+    const took = await clock.until('the next', () => it.mode === 'websocket', {
+      limitMs: high + 50,
+    });
     assert.ok(took >= low - 200, `${took} ms`);
   }
 });

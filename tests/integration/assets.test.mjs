@@ -26,6 +26,8 @@ suite('assets', async (test, shared) => {
       assert.equal(plain.headers['content-type'], type);
       assert.equal(plain.headers['vary'], 'Accept-Encoding');
       assert.equal(plain.headers['x-content-type-options'], 'nosniff');
+      // A page that is isolated (COEP) may embed it too.
+      assert.equal(plain.headers['cross-origin-resource-policy'], 'cross-origin');
       assert.equal(plain.headers['content-encoding'], undefined);
       if (file !== null) assert.equal(plain.text, await readFile(path.join(build, file), 'utf8'));
 

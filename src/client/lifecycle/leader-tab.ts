@@ -81,7 +81,8 @@ export function createLeaderTab<Shared>(
   // The leader's calls go on when the server is silent: the others must not take it for dead.
   const calls = createTimer(scope, () => share(true));
 
-  const say = (t: Word<Shared>['t'], more?: object) => channel?.postMessage({ t, id: tabId, ...more });
+  const say = (t: Word<Shared>['t'], more?: object) =>
+    channel?.postMessage({ t, id: tabId, ...more });
 
   /** Those who have not answered the last call are gone. */
   const callRoll = () => {

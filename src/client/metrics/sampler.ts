@@ -9,7 +9,10 @@ export interface Sampler<T> {
   stop(): void;
 }
 
-export function createSampler<T extends object>(scope: Scope, deliver: (value: T) => void): Sampler<T> {
+export function createSampler<T extends object>(
+  scope: Scope,
+  deliver: (value: T) => void,
+): Sampler<T> {
   let next: T | undefined;
   let frame: number | undefined;
   const flush = () => {

@@ -23,9 +23,9 @@ export function createHttp(scope: Scope, { apiUrl }: ResolvedConfig): Http {
   const bodyOf = (identity: Identity) =>
     JSON.stringify({ ...identity, timestamp: scope.Date.now() });
 
-  const send = (path: string, token: string | undefined, init: RequestInit) =>
+  const send = (path: string, token: string | undefined, init: RequestInit & { body?: string }) =>
     scope.fetch(apiUrl + path, {
-      method: init.body ? 'POST' : 'GET',
+      method: init.body && 'POST', // without a body it is GET
       headers: token ? { Authorization: 'Bearer ' + token } : {},
       credentials: 'omit',
       ...init,

@@ -22,7 +22,11 @@ export function askedDelay(
   fresh: boolean,
   random: number,
 ): number | undefined {
-  const { closeCode, status, retryAfterMs = 0 } = why as {
+  const {
+    closeCode,
+    status,
+    retryAfterMs = 0,
+  } = why as {
     closeCode?: number;
     status?: number;
     retryAfterMs?: number;

@@ -70,7 +70,8 @@ bool assets_reply(http_conn *conn, const http_request *request) {
   buffer *lines = http_conn_headers(conn);
   buffer_append_format(lines,
                        "ETag: %s\r\nCache-Control: %s\r\nVary: Accept-Encoding\r\n"
-                       "X-Content-Type-Options: nosniff\r\n",
+                       "X-Content-Type-Options: nosniff\r\n"
+                       "Cross-Origin-Resource-Policy: cross-origin\r\n",
                        tag, found->cache_control);
   if (found->policy)
     buffer_append_format(lines, "Content-Security-Policy: %s\r\nReferrer-Policy: no-referrer\r\n",

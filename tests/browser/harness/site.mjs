@@ -35,10 +35,12 @@ const pages = {
   '/markup': ({ markup }) => markup,
 };
 
-/** {url(path, {daemon, config, …})}; gone when the test is over. */
+/** {url(path, {daemon, config, …}), hang(page)}; gone when the test is over. */
 export async function startSite(t, host = '127.0.0.1') {
+  const waiting = [];
   const server = http.createServer((request, response) => {
     const { pathname, search, searchParams } = new URL(request.url, 'http://site');
+    if (pathname === '/hang') return void waiting.push(response);
     const page = pages[pathname];
     if (!page) return response.writeHead(404).end();
     const values = { ...Object.fromEntries(searchParams), query: search.slice(1) };
@@ -58,6 +60,18 @@ export async function startSite(t, host = '127.0.0.1') {
   const origin = `http://${host}:${server.address().port}`;
   return {
     origin,
+    /** Nothing runs in the page until the function returned is called. */
+    hang(page) {
+      const over = page.evaluate(() => {
+        const request = new XMLHttpRequest();
+        request.open('GET', '/hang', false);
+        request.send();
+      });
+      return () => {
+        for (const response of waiting.splice(0)) response.end();
+        return over;
+      };
+    },
     url(path, { daemon, config = {}, sdk, ...more }) {
       const api = `http://127.0.0.1:${daemon.httpPort}`;
       const query = new URLSearchParams({

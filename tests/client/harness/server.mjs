@@ -81,7 +81,10 @@ export class FakeServer {
     const beat = body ? JSON.parse(body) : undefined;
     this.requests.push({ method, path, body: beat, headers, at: this.clock.now });
     const { http, token, html } = this.faults;
-    if (http) return json(http.body ?? { error: 'scripted' }, http.status, { 'Retry-After': http.retryAfter });
+    if (http)
+      return json(http.body ?? { error: 'scripted' }, http.status, {
+        'Retry-After': http.retryAfter,
+      });
     if (token && headers.Authorization !== `Bearer ${token}`) return json({}, 401);
     if (html) return new Response('<html>a proxy</html>', { status: 200 });
     if (pathname === '/presence/leave') {
