@@ -54,6 +54,9 @@ test('visible, resume, online and pageshow together are one beat', async () => {
   tab.scope.fire('pageshow', { persisted: true });
   await clock.advance(50);
   assert.equal(pings(server).length, 1);
+  tab.document.fire('resume'); // it has just been answered
+  await clock.advance(50);
+  assert.equal(pings(server).length, 1);
   await clock.advance(2_000);
   tab.setHidden(true);
   tab.setHidden(false);

@@ -344,6 +344,24 @@ for (const [way, options] of WAYS) {
   });
 }
 
+test('tabs that stand in one moment and hear of each other late: one leads, and no other ever did', async () => {
+  const browser = new Browser({ secure: false });
+  browser.channelMs = 50;
+  const tabs = await open(browser, 5);
+  assertOne(browser, tabs);
+  assert.equal(browser.server.sockets.length, 1);
+});
+
+test('a follower that is told there is no network leaves it to the leader', async () => {
+  const browser = new Browser();
+  const tabs = await open(browser, 2);
+  const follower = tabs.find((it) => !it.leads);
+  follower.tab.scope.fire('offline');
+  await browser.clock.advance(15_000);
+  assert.equal(follower.mode, 'websocket');
+  assert.equal(browser.server.sockets.length, 1);
+});
+
 test('two leaders of a channel that was cut in two: the older term gives way', async () => {
   const browser = new Browser({ secure: false });
   const [first] = await open(browser, 1);

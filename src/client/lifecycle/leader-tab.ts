@@ -113,7 +113,6 @@ export function createLeaderTab<Shared>(
   };
 
   const changed = (now: boolean) => {
-    if (leads === now) return;
     leads = now;
     rest();
     if (now) term++;

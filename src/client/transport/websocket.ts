@@ -38,7 +38,7 @@ export function createWebSocket(scope: Scope, url: string, events: TransportEven
       const send = (message: object) => mine.send(JSON.stringify(message));
       beat = () => send({ type: 'ping', timestamp: scope.Date.now() });
       mine.onopen = () => send({ type: 'auth', ...identity, token });
-      mine.onmessage = (event) => mine === socket && hear(event.data);
+      mine.onmessage = (event) => hear(event.data); // of an open one only
       // One that the page's policy forbids fires an error and no close.
       mine.onerror = mine.onclose = (event: Event) => {
         const { code: closeCode = 1006 } = event as Partial<CloseEvent>;

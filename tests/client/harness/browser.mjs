@@ -151,8 +151,10 @@ export class Tab {
           receive(text) {
             const run = () =>
               tab.channels.has(this) && this.onmessage?.({ data: JSON.parse(text) });
-            if (this.tab.frozen) this.tab.onThaw.push(run);
-            else setImmediate(() => (this.tab.frozen ? this.tab.onThaw.push(run) : run()));
+            const arrive = () => (tab.frozen ? tab.onThaw.push(run) : run());
+            if (tab.frozen) arrive();
+            else if (browser.channelMs) browser.clock.set(tab, arrive, browser.channelMs);
+            else setImmediate(arrive);
           }
           close() {
             tab.channels.delete(this);
@@ -237,6 +239,8 @@ export class Browser {
   locks = new Locks();
   channels = new Set();
   random = () => 0.5;
+  /** How long a word takes from tab to tab. */
+  channelMs = 0;
 
   constructor({ secure = true, clock = new Clock(), server = new FakeServer(clock) } = {}) {
     this.secure = secure;
