@@ -60,9 +60,28 @@ suite(
       await daemon.waitCount(customerId, 0);
     });
 
+    test('a storage that is not local, be it by mistake, stores nothing', async (t) => {
+      const customerId = freshId();
+      const page = await openTab(
+        t,
+        await person(t, browser),
+        site.url('/markup', {
+          daemon,
+          markup: `<script src="${api}/client.js" data-customer="${customerId}" data-target="#out"
+              data-storage="nonee"></script>
+            <active-users customer="${customerId}" storage="none"></active-users>`,
+        }),
+      );
+      await waitShown(page, 1);
+      await page.locator('active-users [part~=count]').waitFor();
+      assert.equal(await page.evaluate(() => localStorage.length), 0);
+      assert.equal(await daemon.count(customerId), 1);
+    });
+
     test('the element: its text until connected, then the number; announced politely; gone when removed', async (t) => {
       const customerId = freshId();
       const context = await person(t, browser);
+      await context.clock.install();
       let go;
       const gate = new Promise((resolve) => (go = resolve));
       await context.routeWebSocket(/ws\/active-users/, async (route) => {
@@ -97,6 +116,8 @@ suite(
       );
       await waitFor('two', async () => (await inside.textContent()) === '2 people here');
       assert.equal(await spoken.textContent(), '1 person here');
+      await page.clock.fastForward(31_000);
+      await waitFor('the news', async () => (await spoken.textContent()) === '2 people here');
       await page.evaluate(() => {
         const element = document.querySelector('active-users');
         element.setAttribute('label', 'Leute hier');
