@@ -180,6 +180,19 @@ suite(
       assert.ok((await second.evaluate(() => lastError.retryAfterMs)) >= 1000);
     });
 
+    test('a daemon that is full says so: its words and its close code are told, and it is asked later', async (t) => {
+      const { daemon, context, customerId, url } = await begin(t, { 'max-sessions': 1 });
+      const first = await openTab(t, context, url);
+      await waitShown(first, 1);
+      const second = await openTab(t, await person(t, browser), url);
+      await waitFor('the error', () => second.evaluate(() => window.lastError?.code === 'server'));
+      const { message, closeCode } = await second.evaluate(() => lastError);
+      assert.equal(closeCode, 1013);
+      assert.ok(message.length > 0 && message !== 'undefined', message);
+      assert.equal((await status(second)).mode, 'offline');
+      assert.equal(await daemon.count(customerId), 1);
+    });
+
     test('wrong options: init() rejects with what to fix', async (t) => {
       const { daemon, context } = await begin(t);
       for (const [config, message] of [
