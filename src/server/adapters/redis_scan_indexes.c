@@ -183,12 +183,14 @@ void redis_scan_exists(redis_reconcile *r) {
   r->next = STEP_DROP;
 }
 
+/* A Redis that was not told of a session, or half of it, is no reason to forget it here. */
 static void on_dropped(au_status status, const redisReply *reply, void *arg) {
   redis_item *it = arg;
   redis_store *s = it->owner->node->store;
   if (redis_scan_arrived(it->owner, status) && reply->type == REDIS_REPLY_INTEGER &&
       reply->integer > 0) {
-    (void)presence_table_drop(s->table, redis_item_customer(it), redis_item_session(it));
+    if (redis_node_is_whole(it->owner->node))
+      (void)presence_table_drop(s->table, redis_item_customer(it), redis_item_session(it));
     redis_store_changed(s, redis_item_customer(it));
   }
   redis_scan_answered(it->owner);
