@@ -1,6 +1,8 @@
-// What the daemon does when Redis is away, refuses, or is no Redis (contract §7).
+// What one daemon does when Redis is away, refuses, or is no Redis (contract §7).
 import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
 import net from 'node:net';
+import path from 'node:path';
 
 import {
   aBeat,
@@ -18,12 +20,43 @@ import {
   waitDegraded,
   waitFor,
   waitReady,
+  waitWhole,
 } from './harness.mjs';
+
+const REFUSALS = {
+  'out of memory': {
+    begin: (redis) => redis.call('CONFIG', 'SET', 'maxmemory', '1'),
+    end: (redis) => redis.call('CONFIG', 'SET', 'maxmemory', '0'),
+  },
+  'a read-only replica': {
+    begin: (redis) => redis.call('REPLICAOF', '127.0.0.1', '1'),
+    end: (redis) => redis.call('REPLICAOF', 'NO', 'ONE'),
+  },
+  'a command that is not permitted': {
+    begin: (redis) => redis.call('ACL', 'SETUSER', 'default', '-set'),
+    end: (redis) => redis.call('ACL', 'SETUSER', 'default', '+set'),
+  },
+  'keys that are not permitted': {
+    begin: (redis) => redis.call('ACL', 'SETUSER', 'default', 'resetkeys', '~other:*'),
+    end: (redis) => redis.call('ACL', 'SETUSER', 'default', 'allkeys'),
+  },
+  'a Redis that cannot save': {
+    async begin(redis, server) {
+      await mkdir(path.join(server.dir, 'dump.rdb')); // where it would write a file
+      await redis.call('CONFIG', 'SET', 'save', '3600 1');
+      await redis.call('BGSAVE');
+      await waitFor('the save to fail', async () =>
+        (await redis.call('INFO', 'persistence')).includes('rdb_last_bgsave_status:err'),
+      );
+    },
+    end: (redis) => redis.call('CONFIG', 'SET', 'save', ''),
+  },
+};
 
 suite(
   'when Redis is away',
   async (test) => {
-    test('it may be down at the start: the daemon starts, says so, and goes on when Redis comes', async (t) => {
+    test('it may be down at the start: the daemon starts, says so, takes signs of life, and Redis is told when it comes', async (t) => {
       const redis = await startRedis(t, { start: false });
       const daemon = await startDaemon(t, { 'redis-url': redis.url });
       const health = await daemon.get('/health');
@@ -32,66 +65,74 @@ suite(
       const ready = await daemon.get('/ready');
       assert.equal(ready.status, 503);
       assert.notEqual(ready.text, '');
-      const beat = aBeat();
-      for (const action of ['join', 'beat', 'leave', 'beat?metrics=1'])
-        assertNotAcknowledged(await daemon.post(action, beat));
-      assertNotAcknowledged(await daemon.get(`/metrics?customerId=${beat.customerId}`));
+      const [stays, leaves] = [aBeat({ customerId: 'shop' }), aBeat({ customerId: 'shop' })];
+      for (const beat of [stays, leaves]) await daemon.must('join', beat);
+      const { metrics } = await daemon.must('beat?metrics=1', stays);
+      assert.deepEqual([metrics.count, metrics.stale], [2, true]);
+      await daemon.must('leave', leaves);
+      assert.equal((await daemon.metrics('shop')).stale, true);
       assert.ok(
         daemon.log.some((line) => line.level === 'warn' || line.level === 'error'),
         'the log says so',
       );
       assert.ok(await redis.start());
       await waitReady(daemon);
-      await daemon.assertHealthy();
-      await daemon.must('join', beat);
-      assert.equal(await daemon.count(beat.customerId), 1);
+      await waitWhole(daemon);
+      const { count, stale } = await daemon.metrics('shop');
+      assert.deepEqual([count, stale], [1, undefined]);
+      const client = await redis.client();
+      assert.deepEqual(await client.keys('presence:*'), [keyOf(stays)]);
     });
 
-    test('a socket gets an error and no hello; a new one is welcome when Redis is there', async (t) => {
+    test('once Redis was there, its loss does not take the daemon off the balancer', async (t) => {
+      const daemon = await startOn('redis', t);
+      await daemon.redis.crash();
+      await waitDegraded(daemon);
+      assert.equal((await daemon.get('/ready')).status, 200);
+    });
+
+    test('a socket is welcome from the start, counts, and hears what is stale until Redis is there', async (t) => {
       const redis = await startRedis(t, { start: false });
       const daemon = await startDaemon(t, { 'redis-url': redis.url });
       const who = aBeat();
-      for (const port of PORTS) {
-        const socket = await Socket.open(t, daemon[port]);
-        socket.send({ type: 'auth', ...who });
-        await socket.next('error');
-        assert.ok(!socket.inbox.all.some((message) => message.type === 'hello'));
-      }
+      const sockets = [];
+      for (const port of PORTS) sockets.push(await Socket.join(t, daemon[port], who));
+      for (const socket of sockets) await socket.update((data) => data.count === 1 && data.stale);
       assert.ok(await redis.start());
-      await waitReady(daemon);
-      for (const port of PORTS) await Socket.join(t, daemon[port], who);
-      assert.equal(await daemon.count(who.customerId), 1);
+      for (const socket of sockets) await socket.update((data) => data.count === 1 && !data.stale);
     });
 
-    test('it may die in the middle and come back empty: no join is acknowledged meanwhile, and all goes on', async (t) => {
+    test('it may die in the middle and come back empty: joins are taken meanwhile, and nobody is missing', async (t) => {
       const daemon = await startOn('redis', t, { 'ema-interval': 100 });
-      const watcher = await Socket.join(t, daemon.wsPort, { customerId: 'watched' });
-      await daemon.must('join', aBeat({ customerId: 'watched' }));
-      await watcher.update((data) => data.count === 1);
+      const customerId = 'watched';
+      const watcher = await Socket.join(t, daemon.wsPort, { customerId });
+      await daemon.must('join', aBeat({ customerId }));
+      await watcher.update((data) => data.count === 1 && !data.stale);
       await daemon.redis.crash();
-      const answers = await Promise.all(
-        Array.from({ length: 20 }, () => daemon.post('join', aBeat())),
+      await Promise.all(
+        Array.from({ length: 20 }, () => daemon.must('join', aBeat({ customerId }))),
       );
-      answers.forEach(assertNotAcknowledged);
-      await waitDegraded(daemon);
+      await watcher.update((data) => data.count === 21 && data.stale);
+      assert.equal((await daemon.get('/health')).json.status, 'degraded');
       assert.ok(await daemon.redis.start());
-      await waitReady(daemon);
+      await watcher.update((data) => data.count === 21 && !data.stale);
       await daemon.assertHealthy();
-      await daemon.must('join', aBeat({ customerId: 'watched' }));
-      await daemon.must('join', aBeat({ customerId: 'watched' }));
-      await watcher.update((data) => data.count >= 2);
+      const client = await daemon.redis.client();
+      assert.equal((await client.keys(`presence:${customerId}:*`)).length, 21);
     });
 
     test('one that stops answering is given up within seconds, and nothing hangs', async (t) => {
       const daemon = await startOn('redis', t);
       daemon.redis.freeze();
       const began = Date.now();
-      assertNotAcknowledged(await daemon.post('join', aBeat()));
+      const beat = aBeat();
+      await daemon.must('join', beat);
       assert.ok(Date.now() - began < 8000);
-      await waitDegraded(daemon);
+      assert.equal((await daemon.get('/health')).json.status, 'degraded');
+      assert.equal((await daemon.metrics(beat.customerId)).stale, true);
       daemon.redis.thaw();
-      await waitReady(daemon);
-      await daemon.must('join', aBeat());
+      await waitWhole(daemon);
+      assert.equal(await daemon.count(beat.customerId), 1);
     });
 
     test('requests behind one that waits for Redis keep their order', async (t) => {
@@ -99,48 +140,96 @@ suite(
       const connection = await RawConnection.open(t, daemon.httpPort);
       daemon.redis.freeze();
       connection.send(presenceText('join', aBeat()) + 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n');
-      assert.equal((await connection.response()).status, 503);
+      assert.deepEqual((await connection.response()).json, { success: true });
       assert.equal((await connection.response()).json.status, 'degraded');
       daemon.redis.thaw();
     });
 
-    const refusals = {
-      'out of memory': {
-        break: (redis) => redis.call('CONFIG', 'SET', 'maxmemory', '1'),
-        mend: (redis) => redis.call('CONFIG', 'SET', 'maxmemory', '0'),
-      },
-      'a read-only replica': {
-        break: (redis) => redis.call('REPLICAOF', '127.0.0.1', '1'),
-        mend: (redis) => redis.call('REPLICAOF', 'NO', 'ONE'),
-      },
-    };
-    for (const [what, { break: breakIt, mend }] of Object.entries(refusals)) {
-      test(`${what}: 503 and degraded, never success, and all goes on afterwards`, async (t) => {
+    for (const [what, { begin, end }] of Object.entries(REFUSALS)) {
+      test(`${what}: degraded and stale, and Redis is told when it accepts again`, async (t) => {
         const daemon = await startOn('redis', t, { 'ema-interval': 100 });
         const redis = await daemon.redis.client();
-        await daemon.must('join', aBeat());
-        await breakIt(redis);
-        const beat = aBeat();
-        assertNotAcknowledged(await daemon.post('join', beat));
+        const [before, meanwhile] = [aBeat({ customerId: 'shop' }), aBeat({ customerId: 'shop' })];
+        await daemon.must('join', before);
+        await begin(redis, daemon.redis);
+        await daemon.must('join', meanwhile);
         assert.equal((await daemon.get('/health')).json.status, 'degraded');
-        assert.equal(await redis.call('EXISTS', keyOf(beat)), 0);
-        await mend(redis);
-        await waitFor(
-          'joins to be taken again',
-          async () => (await daemon.post('join', beat)).status === 200,
-        );
-        await waitFor('ok', async () => (await daemon.get('/health')).json.status === 'ok');
-        assert.equal(await daemon.count(beat.customerId), 1);
+        const stale = await daemon.metrics('shop');
+        assert.deepEqual([stale.count, stale.stale], [2, true]);
+        await daemon.must('leave', before);
+        await end(redis);
+        await waitWhole(daemon);
+        const { count, stale: still } = await daemon.metrics('shop');
+        assert.deepEqual([count, still], [1, undefined]);
+        assert.deepEqual(await redis.keys('presence:*'), [keyOf(meanwhile)]);
       });
     }
+
+    test('a key of the wrong type is the trouble of its customer alone', async (t) => {
+      const daemon = await startOn('redis', t);
+      const redis = await daemon.redis.client();
+      await redis.call('SET', 'au:idx:broken', 'x');
+      await daemon.must('join', aBeat({ customerId: 'broken' }));
+      await daemon.must('join', aBeat({ customerId: 'sound' }));
+      const [broken, sound] = [await daemon.metrics('broken'), await daemon.metrics('sound')];
+      assert.deepEqual([broken.count, broken.stale], [1, true]);
+      assert.deepEqual([sound.count, sound.stale], [1, undefined]);
+    });
+
+    test('scripts that are flushed are sent again', async (t) => {
+      const daemon = await startOn('redis', t);
+      const redis = await daemon.redis.client();
+      const beat = aBeat();
+      for (let i = 0; i < 2; i += 1) {
+        await daemon.must('join', beat);
+        await daemon.must('leave', beat);
+        assert.equal(await daemon.count(beat.customerId), 0);
+        await redis.call('SCRIPT', 'FLUSH');
+      }
+      await daemon.assertHealthy();
+    });
+
+    test('a Redis that loads its data is waited for', async (t) => {
+      const slowly = ['--key-load-delay', '1500', '--loading-process-events-interval-bytes', '1024'];
+      const redis = await startRedis(t, { options: slowly });
+      const daemon = await startDaemon(t, { 'redis-url': redis.url });
+      await waitReady(daemon);
+      const client = await redis.client();
+      await client.call('EVAL', "for i = 1, 1500 do redis.call('SET', 'filler' .. i, i) end", 0);
+      await client.call('SAVE');
+      const beat = aBeat();
+      await daemon.must('join', beat);
+      await redis.crash();
+      await redis.start({ loading: true });
+      await waitFor(
+        'the daemon to say that it loads',
+        async () => (await daemon.get('/health')).text.includes('loading'),
+      );
+      await daemon.must('beat', beat);
+      await waitWhole(daemon);
+      assert.equal(await daemon.count(beat.customerId), 1);
+    });
 
     test('a refusal is logged once a state, not once a request', async (t) => {
       const daemon = await startOn('redis', t, { 'ema-interval': 50 });
       const redis = await daemon.redis.client();
       await redis.call('CONFIG', 'SET', 'maxmemory', '1');
       const linesBefore = daemon.log.length;
-      for (let i = 0; i < 50; i += 1) assertNotAcknowledged(await daemon.post('join', aBeat()));
+      for (let i = 0; i < 50; i += 1) await daemon.must('join', aBeat());
       assert.ok(daemon.log.length - linesBefore <= 12, daemon.stderr);
+    });
+
+    test('what does not fit into the table is not acknowledged', async (t) => {
+      const daemon = await startOn('redis', t, { 'max-sessions': 2 });
+      await daemon.redis.crash();
+      const [first, second, third] = Array.from({ length: 3 }, () => aBeat({ customerId: 'shop' }));
+      await daemon.must('join', first);
+      await daemon.must('join', second);
+      assertNotAcknowledged(await daemon.post('join', third));
+      await daemon.must('beat', first);
+      await daemon.must('leave', second);
+      await daemon.must('join', third);
+      assert.equal(await daemon.count('shop'), 2);
     });
 
     test('passwords: the right one is used, a wrong one or none is degraded, none is ever shown', async (t) => {
@@ -162,7 +251,7 @@ suite(
         await waitFor('a complaint', () =>
           daemon.log.some((line) => ['warn', 'error'].includes(line.level)),
         );
-        assertNotAcknowledged(await daemon.post('join', aBeat()));
+        await daemon.must('join', aBeat());
         assert.equal((await daemon.get('/health')).json.status, 'degraded');
         const shown =
           daemon.stderr + (await daemon.get('/health')).text + (await daemon.get('/ready')).text;
@@ -212,7 +301,7 @@ suite(
         socket.on('data', () => socket.write('-ERR no\r\n'.repeat(20))),
     };
     for (const [what, lie] of Object.entries(liars)) {
-      test(`a peer that ${what} is no Redis: the daemon lives and acknowledges nothing`, async (t) => {
+      test(`a peer that ${what} is no Redis: the daemon lives and goes by its own table`, async (t) => {
         let connections = 0;
         const peers = new Set();
         const server = net.createServer((socket) => {
@@ -231,10 +320,13 @@ suite(
           'ema-interval': 50,
         });
         await waitFor('the daemon to have tried', () => connections >= 1);
-        for (const action of ['join', 'beat', 'leave']) {
-          const answer = await daemon.post(action, aBeat());
-          assert.equal(answer.status, 503, `${action}: ${answer.text}`);
-        }
+        const [stays, leaves] = [aBeat({ customerId: 'shop' }), aBeat({ customerId: 'shop' })];
+        for (const beat of [stays, leaves]) await daemon.must('join', beat);
+        await daemon.must('beat', stays);
+        await daemon.must('leave', leaves);
+        const { count, stale } = await daemon.metrics('shop');
+        assert.deepEqual([count, stale], [1, true]);
+        assert.equal((await daemon.get('/ready')).status, 503);
         assert.equal((await daemon.get('/health')).status, 200);
       });
     }

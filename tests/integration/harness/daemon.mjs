@@ -315,6 +315,10 @@ export const waitDegraded = (daemon) =>
     async () => (await daemon.get('/health')).json.status === 'degraded',
   );
 
+/** Until Redis has all that this daemon has acknowledged. */
+export const waitWhole = (daemon) =>
+  waitFor('the daemon to be well', async () => (await daemon.get('/health')).json.status === 'ok');
+
 export function assertNotAcknowledged(answer) {
   assert.equal(answer.status, 503, answer.text);
   assert.equal(answer.json.error, 'Service Unavailable');

@@ -104,6 +104,7 @@ class RedisServer {
     this.#t = t;
     this.port = port;
     this.url = `redis://127.0.0.1:${port}`;
+    this.dir = dir;
     this.unixPath = path.join(dir, 'redis.sock');
     this.arguments = [
       '--port',
@@ -118,8 +119,11 @@ class RedisServer {
     this.arguments.push('--save', '', '--appendonly', 'no', ...options);
   }
 
-  /** Starts it (again) with an empty keyspace. Returns false when the port was taken meanwhile. */
-  async start() {
+  /**
+   * Starts it (again), with what is in its directory: nothing, unless a test saved something.
+   * Returns false when the port was taken meanwhile. `loading` is an answer too when asked for.
+   */
+  async start({ loading = false } = {}) {
     const child = spawn(redisProgram(), this.arguments, { stdio: 'ignore' });
     const killAtExit = () => child.kill('SIGKILL');
     process.once('exit', killAtExit);
@@ -131,7 +135,10 @@ class RedisServer {
       // With a password set, NOAUTH is an answer too.
       await client
         .call('PING')
-        .catch((error) => error.message.startsWith('NOAUTH') || Promise.reject(error));
+        .catch((error) => {
+          if (error.message.startsWith('NOAUTH')) return;
+          if (!(loading && error.message.startsWith('LOADING'))) throw error;
+        });
       client.socket.destroy();
       return { up: true };
     });
