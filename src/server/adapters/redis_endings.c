@@ -10,7 +10,7 @@
 typedef struct entry {
   map_node node; /* first: a node is cast to its entry */
   deadline until;
-  int64_t at_ms;
+  redis_moment at;
   redis_ending_kind kind;
   uint8_t customer_len, session_len, tab_len;
   char ids[]; /* customer, session and tab, one behind the other */
@@ -58,6 +58,10 @@ static name name_of(const entry *en) {
   return (name){{en->ids, en->customer_len}, {en->ids + en->customer_len, en->session_len}};
 }
 
+static au_slice tab_of(const entry *en) {
+  return (au_slice){en->ids + en->customer_len + en->session_len, en->tab_len};
+}
+
 static bool entry_eq(const map_node *node, const void *key) {
   name mine = name_of((const entry *)node);
   const name *wanted = key;
@@ -89,7 +93,7 @@ static entry *entry_create(const au_beat *beat) {
 }
 
 au_status redis_endings_add(redis_endings *e, redis_ending_kind kind, const au_beat *beat,
-                            int64_t now_ms) {
+                            redis_moment at) {
   entry *old = find(e, (name){beat->customer_id, beat->session_id});
   if (old && old->kind == REDIS_ENDING_LEAVE) return AU_OK;
   if (!old && map_count(e->entries) >= e->max) return AU_EBUSY;
@@ -97,14 +101,23 @@ au_status redis_endings_add(redis_endings *e, redis_ending_kind kind, const au_b
   if (!en) return AU_ENOMEM;
   if (old) drop(e, old);
   en->kind = kind;
-  en->at_ms = now_ms;
+  en->at = at;
   map_insert(e->entries, &en->node, hash_of(e, name_of(en)));
-  deadline_arm(&e->queue, &en->until, now_ms);
+  deadline_arm(&e->queue, &en->until, at.ms);
   return AU_OK;
 }
 
+bool redis_endings_find(const redis_endings *e, const au_beat *beat, redis_moment since,
+                        redis_ending_kind *kind) {
+  if (map_count(e->entries) == 0) return false; /* as nearly always: no need to hash */
+  const entry *en = find(e, (name){beat->customer_id, beat->session_id});
+  if (!en || en->at.number <= since.number) return false;
+  *kind = en->kind;
+  return slice_eq(tab_of(en), beat->tab_id);
+}
+
 void redis_endings_remove(redis_endings *e, au_slice customer_id, au_slice session_id) {
-  if (map_count(e->entries) == 0) return; /* as nearly always: no need to hash */
+  if (map_count(e->entries) == 0) return;
   entry *en = find(e, (name){customer_id, session_id});
   if (en) drop(e, en);
 }
@@ -113,7 +126,7 @@ static void copy_out(const entry *en, redis_ending *out) {
   size_t bytes = (size_t)en->customer_len + en->session_len + en->tab_len;
   memcpy(out->bytes, en->ids, bytes);
   out->kind = en->kind;
-  out->at_ms = en->at_ms;
+  out->at = en->at;
   const char *at = out->bytes;
   out->who = (au_beat){
       .customer_id = {at, en->customer_len},

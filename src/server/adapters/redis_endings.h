@@ -11,11 +11,17 @@ typedef struct redis_endings redis_endings;
 
 typedef enum redis_ending_kind { REDIS_ENDING_SHORTEN, REDIS_ENDING_LEAVE } redis_ending_kind;
 
+/* When an operation began: on the monotonic clock, and its place among all of them. */
+typedef struct redis_moment {
+  int64_t ms;
+  uint64_t number;
+} redis_moment;
+
 /* Room for the three ids of one; `who` points into `bytes`. */
 typedef struct redis_ending {
   redis_ending_kind kind;
-  int64_t at_ms; /* when it ended, monotonic */
-  au_beat who;   /* customer, session and tab alone */
+  redis_moment at;
+  au_beat who; /* customer, session and tab alone */
   char bytes[3 * AU_ID_MAX];
 } redis_ending;
 
@@ -29,10 +35,13 @@ AU_MUST_CHECK au_status redis_endings_create(map_seed seed, size_t max, int64_t 
 void redis_endings_free(redis_endings *e);
 
 /* Notes one; the ids are valid ones. A later one of the same session takes the place of
- * the first, but a leave stays a leave. now_ms is monotonic. Returns AU_OK, AU_EBUSY (too
- * many) or AU_ENOMEM. */
+ * the first, but a leave stays a leave. Returns AU_OK, AU_EBUSY (too many) or AU_ENOMEM. */
 AU_MUST_CHECK au_status redis_endings_add(redis_endings *e, redis_ending_kind kind,
-                                          const au_beat *beat, int64_t now_ms);
+                                          const au_beat *beat, redis_moment at);
+
+/* Whether this tab has ended or shortened the session after `since`, and which of the two. */
+bool redis_endings_find(const redis_endings *e, const au_beat *beat, redis_moment since,
+                        redis_ending_kind *kind);
 
 /* The session lives again. */
 void redis_endings_remove(redis_endings *e, au_slice customer_id, au_slice session_id);

@@ -5,6 +5,8 @@
 
 #include <active_users/store.h>
 
+#include "redis_endings.h"
+
 struct redis_node;
 
 /* As au_store.touch, leave and shorten. */
@@ -17,9 +19,16 @@ AU_MUST_CHECK au_status redis_local_shorten(struct redis_node *n, const au_beat 
 
 /* The same for an operation that Redis failed after it had begun; at once. Each returns
  * what the caller is to be told: AU_OK, AU_EFULL, AU_EBUSY or AU_ENOMEM. */
-AU_MUST_CHECK au_status redis_local_touched(struct redis_node *n, const au_beat *beat);
-AU_MUST_CHECK au_status redis_local_left(struct redis_node *n, const au_beat *beat);
-AU_MUST_CHECK au_status redis_local_shortened(struct redis_node *n, const au_beat *beat);
+AU_MUST_CHECK au_status redis_local_touched(struct redis_node *n, const au_beat *beat,
+                                            redis_moment began);
+AU_MUST_CHECK au_status redis_local_left(struct redis_node *n, const au_beat *beat,
+                                         redis_moment began);
+AU_MUST_CHECK au_status redis_local_shortened(struct redis_node *n, const au_beat *beat,
+                                              redis_moment began);
+
+/* The table takes over a touch that Redis knows; returns as redis_local_touched. */
+AU_MUST_CHECK au_status redis_local_acknowledge(struct redis_node *n, const au_beat *beat,
+                                                redis_moment began);
 
 /* Whether a status is the word of a Redis that is lost or refuses. */
 static inline bool redis_local_takes(au_status status) {

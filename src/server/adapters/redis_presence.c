@@ -17,6 +17,7 @@ typedef struct touch {
   au_done_fn cb;
   void *arg;
   wire_beat who;
+  redis_moment began;
   bool is_new; /* to the table: counted among the newcomers until the end */
   redis_newcomer *customer;
   bool listed; /* the customer is among au:customers now */
@@ -87,12 +88,9 @@ static void acknowledge(touch *t) {
   redis_store *s = n->store;
   au_beat known;
   bool was_known = table_find(s, &t->who.beat, &known);
-  t->op.status =
-      presence_table_touch(s->table, &t->who.beat, AU_TOUCH_JOIN, redis_store_mono_ms(s));
+  t->op.status = redis_local_acknowledge(n, &t->who.beat, t->began);
   if (t->op.status != AU_OK) return;
-  redis_replay_revive(n->replay, t->who.beat.customer_id, t->who.beat.session_id);
   if (was_known && t->added) redis_store_changed(s, t->who.beat.customer_id);
-  redis_store_expire(s);
   redis_node_wrote(n);
 }
 
@@ -101,7 +99,7 @@ static void end_touch(touch *t) {
   if (t->op.status == AU_OK)
     acknowledge(t);
   else if (redis_local_takes(t->op.status))
-    t->op.status = redis_local_touched(t->op.node, &t->who.beat);
+    t->op.status = redis_local_touched(t->op.node, &t->who.beat, t->began);
   redis_op_end(&t->op);
   au_done_fn cb = t->cb;
   void *arg = t->arg;
@@ -211,6 +209,7 @@ au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, 
   t->op.node = n;
   t->cb = cb;
   t->arg = arg;
+  t->began = redis_replay_moment(n->replay);
   au_beat known;
   bool is_known = table_find(s, beat, &known);
   bool keeps = is_known && kind == AU_TOUCH_BEAT;
@@ -224,7 +223,10 @@ au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, 
     else
       send_session(t);
     status = redis_op_begun(&t->op);
-    if (status == AU_OK) return AU_OK;
+    if (status == AU_OK) { /* Redis hears of an older ending no more: it would come after this */
+      redis_replay_revive(n->replay, beat->customer_id, beat->session_id);
+      return AU_OK;
+    }
     unreserve(s, t);
   }
   free(t);
@@ -238,6 +240,7 @@ typedef struct ending {
   au_done_fn cb;
   void *arg;
   wire_beat who;
+  redis_moment began;
 } ending;
 
 static ending *ending_create(redis_node *n, const au_beat *beat, au_done_fn cb, void *arg) {
@@ -247,6 +250,7 @@ static ending *ending_create(redis_node *n, const au_beat *beat, au_done_fn cb, 
   e->op.node = n;
   e->cb = cb;
   e->arg = arg;
+  e->began = redis_replay_moment(n->replay);
   (void)keep_beat(&e->who, beat, &no_profile); /* valid ids fit */
   return e;
 }
@@ -280,7 +284,7 @@ static void on_left(au_status status, const redisReply *reply, void *arg) {
       redis_store_changed(s, beat->customer_id);
     redis_node_wrote(n);
   } else if (redis_local_takes(e->op.status)) {
-    e->op.status = redis_local_left(n, beat);
+    e->op.status = redis_local_left(n, beat, e->began);
   }
   end_ending(e);
 }
@@ -321,7 +325,7 @@ static void on_shortened(au_status status, const redisReply *reply, void *arg) {
         presence_table_shorten(s->table, &e->who.beat, redis_store_mono_ms(s)))
       redis_store_expire(s);
   } else if (redis_local_takes(e->op.status)) {
-    e->op.status = redis_local_shortened(e->op.node, &e->who.beat);
+    e->op.status = redis_local_shortened(e->op.node, &e->who.beat, e->began);
   }
   end_ending(e);
 }

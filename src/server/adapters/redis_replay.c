@@ -47,12 +47,22 @@ static presence_table *table_of(const redis_replay *r) {
 
 /* ---- what is owed --------------------------------------------------------- */
 
+redis_moment redis_replay_moment(redis_replay *r) {
+  return (redis_moment){now_ms(r), ++r->node->store->moments};
+}
+
 void redis_replay_owe(redis_replay *r) {
   if (r->owed_since_ms == INT64_MAX) r->owed_since_ms = now_ms(r);
 }
 
-au_status redis_replay_owe_ending(redis_replay *r, redis_ending_kind kind, const au_beat *beat) {
-  return redis_endings_add(r->endings, kind, beat, now_ms(r));
+au_status redis_replay_owe_ending(redis_replay *r, redis_ending_kind kind, const au_beat *beat,
+                                  redis_moment at) {
+  return redis_endings_add(r->endings, kind, beat, at);
+}
+
+bool redis_replay_has_ended(const redis_replay *r, const au_beat *beat, redis_moment since,
+                            redis_ending_kind *kind) {
+  return redis_endings_find(r->endings, beat, since, kind);
 }
 
 void redis_replay_revive(redis_replay *r, au_slice customer_id, au_slice session_id) {
@@ -164,9 +174,9 @@ typedef struct sent_ending {
 static void owe_again(redis_replay *r, const redis_ending *e) {
   int64_t ago_ms =
       presence_table_renewed_ago_ms(table_of(r), e->who.customer_id, e->who.session_id, now_ms(r));
-  bool revived = ago_ms >= 0 && (e->kind == REDIS_ENDING_LEAVE || now_ms(r) - ago_ms > e->at_ms);
+  bool revived = ago_ms >= 0 && (e->kind == REDIS_ENDING_LEAVE || now_ms(r) - ago_ms > e->at.ms);
   if (revived) return;
-  if (redis_endings_add(r->endings, e->kind, &e->who, e->at_ms) != AU_OK)
+  if (redis_endings_add(r->endings, e->kind, &e->who, e->at) != AU_OK)
     log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
 }
 
@@ -248,7 +258,7 @@ static void send_ending(redis_replay *r, sent_ending *sent) {
   redis_store *s = r->node->store;
   const redis_ending *e = &sent->ending;
   int64_t ahead_ms = r->node->clock_ahead_ms;
-  int64_t end_ms = e->at_ms + s->config->disconnect_grace_ms, left_ms = end_ms - now_ms(r);
+  int64_t end_ms = e->at.ms + s->config->disconnect_grace_ms, left_ms = end_ms - now_ms(r);
   bool leave = e->kind == REDIS_ENDING_LEAVE;
   redis_key key, index;
   redis_number until, left, deadline;
@@ -260,7 +270,7 @@ static void send_ending(redis_replay *r, sent_ending *sent) {
       redis_key_index(&s->keys, &index, e->who.customer_id),
       e->who.session_id,
       e->who.tab_id,
-      redis_number_text(&until, e->at_ms + ahead_ms + REDIS_CLOCK_SLACK_MS),
+      redis_number_text(&until, e->at.ms + ahead_ms + REDIS_CLOCK_SLACK_MS),
       redis_number_text(&left, left_ms > 1 ? left_ms : 1),
       redis_number_text(&deadline, end_ms + ahead_ms)};
   issue(r, args, leave ? 8 : 10, on_ended, sent);

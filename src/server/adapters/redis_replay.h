@@ -26,13 +26,21 @@ AU_MUST_CHECK au_status redis_replay_create(struct redis_node *node, redis_repla
 /* Before everything else. Once. */
 void redis_replay_start(redis_replay *r);
 
-/* A session was touched here, and Redis was not told. */
+/* The moment that begins now. */
+redis_moment redis_replay_moment(redis_replay *r);
+
+/* Sessions are touched here from now on, and Redis is not told. Before the table is. */
 void redis_replay_owe(redis_replay *r);
 
 /* A session ended or was shortened here, and Redis was not told. Returns as
  * redis_endings_add. */
 AU_MUST_CHECK au_status redis_replay_owe_ending(redis_replay *r, redis_ending_kind kind,
-                                                const au_beat *beat);
+                                                const au_beat *beat, redis_moment at);
+
+/* Whether the tab of a touch that began at `since` has ended or shortened its session after
+ * it, which Redis is not told yet: the touch is over then. */
+bool redis_replay_has_ended(const redis_replay *r, const au_beat *beat, redis_moment since,
+                            redis_ending_kind *kind);
 
 /* A session lives again, whatever is owed. */
 void redis_replay_revive(redis_replay *r, au_slice customer_id, au_slice session_id);

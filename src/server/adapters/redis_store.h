@@ -42,6 +42,7 @@ typedef struct redis_store {
   buffer value;               /* JSON or a number that is about to be sent */
 
   uint32_t operations; /* begun and not ended */
+  uint64_t moments;    /* numbers given to them, for their order */
 
   bool stopping;
   unsigned open_parts;
