@@ -92,10 +92,18 @@ static entry *entry_create(const au_beat *beat) {
   return en;
 }
 
+/* A session that has left was not ended by another tab, nor is it shortened. */
+static bool takes_the_place(const entry *old, redis_ending_kind kind, const au_beat *beat,
+                            redis_moment at) {
+  if (old->at.number > at.number) return false;
+  return old->kind == REDIS_ENDING_SHORTEN ||
+         (kind == REDIS_ENDING_LEAVE && slice_eq(tab_of(old), beat->tab_id));
+}
+
 au_status redis_endings_add(redis_endings *e, redis_ending_kind kind, const au_beat *beat,
                             redis_moment at) {
   entry *old = find(e, (name){beat->customer_id, beat->session_id});
-  if (old && old->kind == REDIS_ENDING_LEAVE) return AU_OK;
+  if (old && !takes_the_place(old, kind, beat, at)) return AU_OK;
   if (!old && map_count(e->entries) >= e->max) return AU_EBUSY;
   entry *en = entry_create(beat);
   if (!en) return AU_ENOMEM;

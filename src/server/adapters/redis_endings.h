@@ -34,8 +34,9 @@ AU_MUST_CHECK au_status redis_endings_create(map_seed seed, size_t max, int64_t 
 /* NULL is fine. */
 void redis_endings_free(redis_endings *e);
 
-/* Notes one; the ids are valid ones. A later one of the same session takes the place of
- * the first, but a leave stays a leave. Returns AU_OK, AU_EBUSY (too many) or AU_ENOMEM. */
+/* Notes one; the ids are valid ones. A younger one of the same session takes the place
+ * of an older, but of a leave only another leave of the same tab does. Returns AU_OK, AU_EBUSY (too
+ * many) or AU_ENOMEM. */
 AU_MUST_CHECK au_status redis_endings_add(redis_endings *e, redis_ending_kind kind,
                                           const au_beat *beat, redis_moment at);
 

@@ -11,6 +11,7 @@ static const char presence_prefix[] = "presence:";
 static const char index_prefix[] = "au:idx:";
 static const char ema_prefix[] = "ema:";
 static const char tick_prefix[] = "au:tick:";
+static const char left_prefix[] = "au:left:";
 static const char channel_prefix[] = "metrics:";
 
 enum { GROUP_SLOTS = REDIS_SLOTS / REDIS_GROUPS_MAX };
@@ -47,6 +48,10 @@ au_slice redis_key_ema(const redis_keys *keys, redis_key *room, au_slice custome
 
 au_slice redis_key_tick(const redis_keys *keys, redis_key *room, au_slice customer_id) {
   return join(room, tick_prefix, customer_id, keys->tagged);
+}
+
+au_slice redis_key_left(const redis_keys *keys, redis_key *room, au_slice customer_id) {
+  return join(room, left_prefix, customer_id, keys->tagged);
 }
 
 au_slice redis_key_probe(redis_key *room, const char *tag) {

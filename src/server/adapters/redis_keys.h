@@ -41,6 +41,9 @@ au_slice redis_key_ema(const redis_keys *keys, redis_key *room, au_slice custome
 /* The time of the customer's last tick. In the slot of its average, with which it changes. */
 au_slice redis_key_tick(const redis_keys *keys, redis_key *room, au_slice customer_id);
 
+/* ZSET: session and tab -> when that tab ended it, for as long as others may not know. */
+au_slice redis_key_left(const redis_keys *keys, redis_key *room, au_slice customer_id);
+
 /* A channel is no key: it has no slot and no braces. */
 au_slice redis_key_channel(redis_key *room, au_slice customer_id);
 

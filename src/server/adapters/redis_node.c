@@ -164,7 +164,7 @@ static void on_ready(void *arg) {
 void redis_node_identified(redis_node *n, bool same) {
   bool first = !n->was_up;
   n->was_up = true;
-  if (!same && presence_table_sessions(n->store->table) > 0) {
+  if (!same && (!first || presence_table_sessions(n->store->table) > 0)) {
     if (!first) log_warn("redis", "has lost its data, or may have: all is written again", LOG_NONE);
     redis_replay_owe_all(n->replay, !first);
   }

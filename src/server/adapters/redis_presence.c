@@ -280,6 +280,7 @@ static void on_left(au_status status, const redisReply *reply, void *arg) {
     long long what = reply->integer;
     bool dropped = what != REDIS_LEAVE_OTHER &&
                    presence_table_drop(s->table, beat->customer_id, beat->session_id);
+    if (what != REDIS_LEAVE_OTHER) redis_replay_left(n->replay, beat, e->began);
     if (!dropped && (what == REDIS_LEAVE_ENDED || what == REDIS_LEAVE_DROPPED))
       redis_store_changed(s, beat->customer_id);
     redis_node_wrote(n);
@@ -303,17 +304,22 @@ au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void 
   if (status != AU_OK) return status;
   ending *e = ending_create(n, beat, cb, arg);
   if (!e) return AU_ENOMEM;
-  redis_key key, index;
+  const redis_keys *keys = &n->store->keys;
+  redis_key key, index, left;
+  redis_number now, ttl;
   const au_slice args[] = {
       slice_of("EVAL"),
       slice_of(REDIS_SCRIPT_LEAVE),
-      slice_of("2"),
-      redis_key_presence(&n->store->keys, &key, beat->customer_id, beat->session_id),
-      redis_key_index(&n->store->keys, &index, beat->customer_id),
+      slice_of("3"),
+      redis_key_presence(keys, &key, beat->customer_id, beat->session_id),
+      redis_key_index(keys, &index, beat->customer_id),
+      redis_key_left(keys, &left, beat->customer_id),
       beat->session_id,
       beat->tab_id,
-      slice_of("")}; /* whoever leaves has the last word */
-  redis_op_send(&e->op, args, 8, on_left, e);
+      slice_of(""), /* whoever leaves has the last word */
+      redis_number_text(&now, redis_node_now_ms(n)),
+      redis_number_text(&ttl, (int64_t)n->store->config->presence_ttl_s * 1000)};
+  redis_op_send(&e->op, args, 11, on_left, e);
   return begin_ending(e);
 }
 

@@ -17,6 +17,8 @@ typedef enum phase { IDLE, SESSIONS, ENDINGS, SETTLE, TELL } phase;
 struct redis_replay {
   redis_node *node;
   redis_endings *endings;
+  redis_endings *told;   /* leaves that Redis knows: it may lose them while others remember */
+  size_t tell_again;     /* so many of them, the oldest */
   int64_t owed_since_ms; /* sessions touched since then, monotonic; INT64_MAX: none */
 
   phase phase;
@@ -67,11 +69,23 @@ bool redis_replay_has_ended(const redis_replay *r, const au_beat *beat, redis_mo
 
 void redis_replay_revive(redis_replay *r, au_slice customer_id, au_slice session_id) {
   redis_endings_remove(r->endings, customer_id, session_id);
+  redis_endings_remove(r->told, customer_id, session_id);
+}
+
+/* The oldest are forgotten when there are too many: such a session may come back for what is
+ * left of its time. */
+void redis_replay_left(redis_replay *r, const au_beat *beat, redis_moment at) {
+  redis_ending oldest;
+  if (redis_endings_count(r->told) >= REDIS_REPLAY_LEAVES_MAX)
+    (void)redis_endings_take(r->told, now_ms(r), &oldest);
+  if (redis_endings_add(r->told, REDIS_ENDING_LEAVE, beat, at) != AU_OK)
+    log_debug("redis", "a leave is not kept", LOG_NONE);
 }
 
 void redis_replay_owe_all(redis_replay *r, bool settle) {
   redis_replay_interrupt(r);
   r->owed_since_ms = INT64_MIN;
+  r->tell_again = redis_endings_count(r->told);
   if (settle) r->settled_at_ms = now_ms(r) + REDIS_REPLAY_SETTLE_MS;
 }
 
@@ -82,13 +96,13 @@ void redis_replay_hand_over(redis_replay *r) {
   for (size_t left = redis_endings_count(r->endings); left > 0; left--) {
     if (!redis_endings_take(r->endings, now_ms(r), &e)) return;
     redis_replay *to = redis_store_node(s, e.who.customer_id)->replay;
-    if (redis_endings_add(to->endings, e.kind, &e.who, e.at_ms) != AU_OK)
+    if (redis_endings_add(to->endings, e.kind, &e.who, e.at) != AU_OK)
       log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
   }
 }
 
 static bool is_owing(const redis_replay *r) {
-  return r->owed_since_ms != INT64_MAX || redis_endings_count(r->endings) > 0;
+  return r->owed_since_ms != INT64_MAX || redis_endings_count(r->endings) > 0 || r->tell_again > 0;
 }
 
 bool redis_replay_is_done(const redis_replay *r) {
@@ -170,6 +184,11 @@ typedef struct sent_ending {
   redis_ending ending;
 } sent_ending;
 
+static bool is_alive(const redis_replay *r, const au_beat *who) {
+  return presence_table_renewed_ago_ms(table_of(r), who->customer_id, who->session_id, now_ms(r)) >=
+         0;
+}
+
 /* It is owed again, unless its session lives again. */
 static void owe_again(redis_replay *r, const redis_ending *e) {
   int64_t ago_ms =
@@ -183,7 +202,11 @@ static void owe_again(redis_replay *r, const redis_ending *e) {
 static void on_ended(au_status status, const redisReply *reply, void *arg) {
   sent_ending *sent = arg;
   redis_replay *r = sent->replay;
-  if (!is_written(r, status, reply)) owe_again(r, &sent->ending);
+  const redis_ending *e = &sent->ending;
+  if (!is_written(r, status, reply))
+    owe_again(r, e);
+  else if (e->kind == REDIS_ENDING_LEAVE && !is_alive(r, &e->who))
+    redis_replay_left(r, &e->who, e->at);
   free(sent);
   answered(r);
 }
@@ -214,18 +237,22 @@ static void send_session(redis_replay *r, const presence_walked *w) {
     r->failed = true;
     return;
   }
-  redis_key key, index;
-  redis_number left, deadline;
-  const au_slice args[] = {slice_of("EVAL"),
-                           slice_of(REDIS_SCRIPT_REPLAY),
-                           slice_of("2"),
-                           redis_key_presence(&s->keys, &key, beat->customer_id, beat->session_id),
-                           redis_key_index(&s->keys, &index, beat->customer_id),
-                           beat->session_id,
-                           buffer_slice(&s->value),
-                           redis_number_text(&left, w->deadline_ms - now_ms(r)),
-                           redis_number_text(&deadline, w->deadline_ms + ahead_ms)};
-  issue(r, args, 9, on_written, r);
+  redis_key key, index, left_key;
+  redis_number left, deadline, renewed;
+  const au_slice args[] = {
+      slice_of("EVAL"),
+      slice_of(REDIS_SCRIPT_REPLAY),
+      slice_of("3"),
+      redis_key_presence(&s->keys, &key, beat->customer_id, beat->session_id),
+      redis_key_index(&s->keys, &index, beat->customer_id),
+      redis_key_left(&s->keys, &left_key, beat->customer_id),
+      beat->session_id,
+      buffer_slice(&s->value),
+      redis_number_text(&left, w->deadline_ms - now_ms(r)),
+      redis_number_text(&deadline, w->deadline_ms + ahead_ms),
+      beat->tab_id,
+      redis_number_text(&renewed, w->renewed_ms + ahead_ms + REDIS_CLOCK_SLACK_MS)};
+  issue(r, args, 12, on_written, r);
   r->sessions++;
 }
 
@@ -259,21 +286,38 @@ static void send_ending(redis_replay *r, sent_ending *sent) {
   const redis_ending *e = &sent->ending;
   int64_t ahead_ms = r->node->clock_ahead_ms;
   int64_t end_ms = e->at.ms + s->config->disconnect_grace_ms, left_ms = end_ms - now_ms(r);
-  bool leave = e->kind == REDIS_ENDING_LEAVE;
-  redis_key key, index;
-  redis_number until, left, deadline;
-  const au_slice args[] = {
-      slice_of("EVAL"),
-      slice_of(leave ? REDIS_SCRIPT_LEAVE : REDIS_SCRIPT_SHORTEN),
-      slice_of("2"),
-      redis_key_presence(&s->keys, &key, e->who.customer_id, e->who.session_id),
-      redis_key_index(&s->keys, &index, e->who.customer_id),
-      e->who.session_id,
-      e->who.tab_id,
-      redis_number_text(&until, e->at.ms + ahead_ms + REDIS_CLOCK_SLACK_MS),
-      redis_number_text(&left, left_ms > 1 ? left_ms : 1),
-      redis_number_text(&deadline, end_ms + ahead_ms)};
-  issue(r, args, leave ? 8 : 10, on_ended, sent);
+  redis_key key, index, left_key;
+  redis_number until, left, deadline, at, ttl;
+  const au_slice presence =
+      redis_key_presence(&s->keys, &key, e->who.customer_id, e->who.session_id);
+  const au_slice idx = redis_key_index(&s->keys, &index, e->who.customer_id);
+  const au_slice not_after = redis_number_text(&until, e->at.ms + ahead_ms + REDIS_CLOCK_SLACK_MS);
+  if (e->kind == REDIS_ENDING_LEAVE) {
+    const au_slice args[] = {slice_of("EVAL"),
+                             slice_of(REDIS_SCRIPT_LEAVE),
+                             slice_of("3"),
+                             presence,
+                             idx,
+                             redis_key_left(&s->keys, &left_key, e->who.customer_id),
+                             e->who.session_id,
+                             e->who.tab_id,
+                             not_after,
+                             redis_number_text(&at, e->at.ms + ahead_ms),
+                             redis_number_text(&ttl, (int64_t)s->config->presence_ttl_s * 1000)};
+    issue(r, args, 11, on_ended, sent);
+  } else {
+    const au_slice args[] = {slice_of("EVAL"),
+                             slice_of(REDIS_SCRIPT_SHORTEN),
+                             slice_of("2"),
+                             presence,
+                             idx,
+                             e->who.session_id,
+                             e->who.tab_id,
+                             not_after,
+                             redis_number_text(&left, left_ms > 1 ? left_ms : 1),
+                             redis_number_text(&deadline, end_ms + ahead_ms)};
+    issue(r, args, 10, on_ended, sent);
+  }
 }
 
 /* ---- the steps ------------------------------------------------------------ */
@@ -302,21 +346,32 @@ static bool step_sessions(redis_replay *r) {
   return more;
 }
 
+/* What was not told yet, then what must be told again. */
+static bool take_ending(redis_replay *r, redis_ending *out) {
+  if (redis_endings_take(r->endings, now_ms(r), out)) return true;
+  if (r->tell_again > 0) {
+    r->tell_again--;
+    if (redis_endings_take(r->told, now_ms(r), out)) return true;
+  }
+  r->tell_again = 0;
+  return false;
+}
+
 /* Sends a batch; false when there is none left. */
 static bool step_endings(redis_replay *r) {
   int i = 0;
-  for (; i < REDIS_REPLAY_BATCH && redis_endings_count(r->endings) > 0; i++) {
+  for (; i < REDIS_REPLAY_BATCH; i++) {
     sent_ending *sent = calloc(1, sizeof *sent);
-    if (!sent) {
-      r->failed = true;
+    r->failed = r->failed || !sent;
+    if (!sent) break;
+    sent->replay = r;
+    if (!take_ending(r, &sent->ending)) {
+      free(sent);
       break;
     }
-    sent->replay = r;
-    if (redis_endings_take(r->endings, now_ms(r), &sent->ending)) {
-      send_ending(r, sent);
-      if (!r->failed) continue;
-      owe_again(r, &sent->ending);
-    }
+    send_ending(r, sent);
+    if (!r->failed) continue;
+    owe_again(r, &sent->ending);
     free(sent);
     break;
   }
@@ -394,8 +449,11 @@ au_status redis_replay_create(redis_node *node, redis_replay **out) {
   r->owed_since_ms = INT64_MAX;
   au_status status = redis_endings_create(s->seed, s->config->max_sessions,
                                           (int64_t)s->config->presence_ttl_s * 1000, &r->endings);
+  if (status == AU_OK)
+    status = redis_endings_create(s->seed, REDIS_REPLAY_LEAVES_MAX,
+                                  (int64_t)s->config->presence_ttl_s * 1000, &r->told);
   if (status != AU_OK) {
-    free(r);
+    redis_replay_free(r);
     return status;
   }
   *out = r;
@@ -423,5 +481,6 @@ void redis_replay_stop(redis_replay *r, void (*stopped)(void *arg), void *arg) {
 void redis_replay_free(redis_replay *r) {
   if (!r) return;
   redis_endings_free(r->endings);
+  redis_endings_free(r->told);
   free(r);
 }

@@ -12,9 +12,10 @@
 #include "redis_endings.h"
 
 enum {
-  REDIS_REPLAY_BATCH = 250,      /* sessions and endings in flight */
-  REDIS_REPLAY_LOOK_MAX = 5000,  /* sessions looked at in one turn of the loop */
-  REDIS_REPLAY_SETTLE_MS = 1500, /* in which other daemons replay as well */
+  REDIS_REPLAY_BATCH = 250,        /* sessions and endings in flight */
+  REDIS_REPLAY_LOOK_MAX = 5000,    /* sessions looked at in one turn of the loop */
+  REDIS_REPLAY_LEAVES_MAX = 50000, /* leaves that are kept for a TTL, in case Redis loses them */
+  REDIS_REPLAY_SETTLE_MS = 1500,   /* in which other daemons replay as well */
 };
 
 struct redis_node;
@@ -41,6 +42,9 @@ AU_MUST_CHECK au_status redis_replay_owe_ending(redis_replay *r, redis_ending_ki
  * it, which Redis is not told yet: the touch is over then. */
 bool redis_replay_has_ended(const redis_replay *r, const au_beat *beat, redis_moment since,
                             redis_ending_kind *kind);
+
+/* Redis knows that a session has left. */
+void redis_replay_left(redis_replay *r, const au_beat *beat, redis_moment at);
 
 /* A session lives again, whatever is owed. */
 void redis_replay_revive(redis_replay *r, au_slice customer_id, au_slice session_id);

@@ -19,11 +19,15 @@
   "end "
 
 const char REDIS_SCRIPT_LEAVE[] =
-    HELD_BY_TAB "if not v then return 2 + redis.call('ZREM', KEYS[2], ARGV[1]) end "
-                "if not held then return 0 end "
-                "redis.call('ZREM', KEYS[2], ARGV[1]) "
+    HELD_BY_TAB "if v and not held then return 0 end "
+                "local counted = redis.call('ZREM', KEYS[2], ARGV[1]) "
                 "redis.call('DEL', KEYS[1]) "
-                "return 1";
+                /* Last, and whatever becomes of it: leaving needs no memory. */
+                "redis.pcall('ZADD', KEYS[3], 'GT', ARGV[4], ARGV[1] .. ':' .. ARGV[2]) "
+                "redis.pcall('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[4] - ARGV[5]) "
+                "redis.pcall('PEXPIRE', KEYS[3], ARGV[5]) "
+                "if held then return 1 end "
+                "return 2 + counted";
 
 const char REDIS_SCRIPT_SHORTEN[] =
     HELD_BY_TAB "if not held then return 0 end "
@@ -33,9 +37,12 @@ const char REDIS_SCRIPT_SHORTEN[] =
                 "redis.call('PEXPIRE', KEYS[1], ARGV[4]) "
                 "return 1";
 
+/* A session that is there may be missing in the index: its ZADD was cut off. */
 const char REDIS_SCRIPT_REPLAY[] =
-    "if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then return 0 end "
+    "local left = redis.pcall('ZSCORE', KEYS[3], ARGV[1] .. ':' .. ARGV[5]) "
+    "if type(left) == 'string' and tonumber(left) > tonumber(ARGV[6]) then return 0 end "
     "redis.call('ZADD', KEYS[2], 'GT', ARGV[4], ARGV[1]) "
+    "if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then return 0 end "
     "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) "
     "return 1";
 

@@ -17,13 +17,16 @@ enum {
 /* `until` below: a session that was renewed after that time of Redis's clock is left alone;
  * "" when it does not matter. */
 
-/* KEYS presence, index; ARGV session, tab, until. Ends a session if the tab holds it. */
+/* KEYS presence, index, left; ARGV session, tab, until, when it left, TTL in ms. Ends a session
+ * if the tab holds it, and notes that for a TTL: a daemon that was cut off meanwhile may come
+ * to replay it. */
 extern const char REDIS_SCRIPT_LEAVE[];
 /* KEYS presence, index; ARGV session, tab, until, grace in ms, deadline. Brings both ends
  * of a session forward if the tab holds it and it would live longer: 1, else 0. */
 extern const char REDIS_SCRIPT_SHORTEN[];
-/* KEYS presence, index; ARGV session, value, left in ms, deadline. Writes a session again
- * unless it is there and lives longer: 1, else 0. */
+/* KEYS presence, index, left; ARGV session, value, left in ms, deadline, tab, until.
+ * Writes a session again unless it is there and lives longer, or this tab has left after
+ * `until`: 1, else 0. */
 extern const char REDIS_SCRIPT_REPLAY[];
 /* KEYS ema, tick; ARGV ema, time of its tick. Sets both unless a younger tick is there: 1,
  * else 0. */
