@@ -410,7 +410,7 @@ static void step(redis_replay *r) {
     if (!step_sessions(r)) r->phase = ENDINGS;
     break;
   case ENDINGS:
-    if (!step_endings(r)) all_sent(r);
+    if (!step_endings(r) && !r->failed) all_sent(r);
     break;
   case SETTLE: begin_walk(r, TELL, INT64_MIN); break;
   case TELL:

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { defer, freePort, Inbox, tempDir, waitFor, within } from './wait.mjs';
 
 /** Reads one RESP2 value at `at`: [value, next position], or null when it is not whole yet. */
-function parseReply(bytes, at) {
+export function parseReply(bytes, at) {
   const lineEnd = bytes.indexOf('\r\n', at);
   if (lineEnd < 0) return null;
   const line = bytes.toString('utf8', at + 1, lineEnd);
