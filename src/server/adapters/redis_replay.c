@@ -251,7 +251,7 @@ static void send_session(redis_replay *r, const presence_walked *w) {
       redis_number_text(&left, w->deadline_ms - now_ms(r)),
       redis_number_text(&deadline, w->deadline_ms + ahead_ms),
       beat->tab_id,
-      redis_number_text(&renewed, w->renewed_ms + ahead_ms + REDIS_CLOCK_SLACK_MS)};
+      redis_number_text(&renewed, w->renewed_ms + ahead_ms - REDIS_CLOCK_SLACK_MS)};
   issue(r, args, 12, on_written, r);
   r->sessions++;
 }

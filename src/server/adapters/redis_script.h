@@ -26,7 +26,7 @@ extern const char REDIS_SCRIPT_LEAVE[];
 extern const char REDIS_SCRIPT_SHORTEN[];
 /* KEYS presence, index, left; ARGV session, value, left in ms, deadline, tab, until.
  * Writes a session again unless it is there and lives longer, or this tab has left after
- * `until`: 1, else 0. */
+ * `until`: 1, else 0. Of a leave and a touch at about the same time the leave wins. */
 extern const char REDIS_SCRIPT_REPLAY[];
 /* KEYS ema, tick; ARGV ema, time of its tick. Sets both unless a younger tick is there: 1,
  * else 0. */
