@@ -110,8 +110,8 @@ suite(
       for (const beat of [untouched, touched, back]) await daemon.must('join', beat);
       proxy.shut();
       for (const beat of [touched, back]) await daemon.must('beat', beat);
-      await outlastClocks();
       for (const beat of [untouched, touched, back]) await other.must('leave', beat);
+      await outlastClocks();
       await daemon.must('join', back); // after its leave
       proxy.open();
       await waitTruth([daemon, other], customerId, 1);
