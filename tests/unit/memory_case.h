@@ -58,7 +58,7 @@ static inline void on_stopped(void *arg) {
   f->store = NULL;
 }
 
-static inline int setup(void **state) {
+static inline int setup_as(void **state, const memory_embedding *embedding) {
   fixture *f = calloc(1, sizeof *f);
   assert_non_null(f);
   assert_int_equal(uv_loop_init(&f->loop), 0);
@@ -71,10 +71,14 @@ static inline int setup(void **state) {
   f->events = (au_store_events){on_changed, on_published, f};
   buffer_init(&f->log, 1 << 20);
   assert_int_equal(memory_store_create(&f->loop, &f->config, &f->clock, (map_seed){1, 2},
-                                       &f->events, NULL, &f->store),
+                                       &f->events, embedding, &f->store),
                    AU_OK);
   *state = f;
   return 0;
+}
+
+static inline int setup(void **state) {
+  return setup_as(state, NULL);
 }
 
 /* Stops the store if the test has not; a handle left open fails uv_loop_close. */

@@ -175,12 +175,93 @@ static void operations_in_flight_are_bounded(void **state) {
   assert_int_equal(done, 40 + IN_FLIGHT_MAX + 2);
 }
 
+/* ---- embedded in a shared store ------------------------------------------------ */
+
+/* Ten more are known elsewhere, of the customer that `arg` names. */
+static void ten_more(void *arg, au_slice customer_id, au_sample *sample) {
+  if (slice_eq(customer_id, slice_of(arg))) sample->count += 10;
+}
+
+static int setup_embedded(void **state) {
+  static char customer[] = "shop";
+  return setup_as(state, &(memory_embedding){ten_more, customer});
+}
+
+static void what_is_known_elsewhere_completes_a_sample(void **state) {
+  fixture *f = *state;
+  touch(f, "shop", "s", "touch");
+  touch(f, "other", "s", "touch");
+  sample(f, "shop", "shop");
+  sample(f, "other", "other");
+  turn(f);
+  expect_log(f, "touch:0 touch:0 shop:11/0/0.0/0 other:1/0/0.0/0 changed:shop changed:other ");
+  au_sample now;
+  memory_store_sample(f->store, slice_of("shop"), &now);
+  assert_int_equal(now.count, 11);
+  memory_store_sample(f->store, slice_of("unknown"), &now);
+  assert_int_equal(now.count, 0);
+}
+
+static void an_embedded_store_keeps_profiles_and_no_empty_customers(void **state) {
+  fixture *f = *state;
+  au_beat beat = beat_of("shop", "s", "tab"), found;
+  beat.platform = slice_of("Linux");
+  CALL(f, AU_OK, touch(f->store, &beat, AU_TOUCH_JOIN, log_done, "join"));
+  presence_table *table = memory_store_table(f->store);
+  assert_true(presence_table_find(table, beat.customer_id, beat.session_id, f->now_ms, &found));
+  assert_true(slice_eq(found.platform, slice_of("Linux")));
+  CALL(f, AU_OK, leave(f->store, &beat, log_done, "leave"));
+  CALL(f, AU_OK, due(f->store, 0, 0, 10, log_due, "due"));
+  turn(f);
+  expect_log(f, "join:0 leave:0 due:0[] changed:shop ");
+  assert_int_equal(f->store->ops->health(f->store).customers, 0);
+}
+
+/* Whoever embeds it touches the table itself. */
+static void sessions_that_were_put_into_the_table_expire(void **state) {
+  fixture *f = *state;
+  au_beat beat = beat_of("shop", "s", "tab");
+  presence_table *table = memory_store_table(f->store);
+  assert_int_equal(presence_table_touch(table, &beat, AU_TOUCH_JOIN, f->now_ms), AU_OK);
+  assert_true(presence_table_shorten(table, &beat, f->now_ms));
+  memory_store_expire(f->store);
+  turn(f);
+  expect_log(f, "changed:shop ");
+  f->now_ms += GRACE_MS;
+  while (f->changed < 2) uv_run(&f->loop, UV_RUN_ONCE);
+  assert_int_equal(f->store->ops->health(f->store).sessions, 0);
+}
+
+static void a_change_is_told_once_and_not_after_a_stop(void **state) {
+  fixture *f = *state;
+  memory_store_changed(f->store, slice_of("shop"));
+  memory_store_changed(f->store, slice_of("shop"));
+  expect_log(f, "");
+  turn(f);
+  expect_log(f, "changed:shop ");
+  memory_store_changed(f->store, slice_of("shop"));
+  f->store->ops->stop(f->store, on_stopped, f);
+  memory_store_changed(f->store, slice_of("other"));
+  memory_store_expire(f->store);
+  while (f->stopped == 0) turn(f);
+  expect_log(f, "stopped ");
+}
+
+#define EMBEDDED(name) cmocka_unit_test_setup_teardown(name, setup_embedded, teardown)
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(answers_come_later_and_in_order),     TEST(borrowed_ids_are_copied),
-      TEST(refusals_come_at_once_and_only_once), TEST(a_full_table_refuses),
-      TEST(callbacks_may_begin_operations),      TEST(the_ring_grows_while_it_is_in_use),
+      TEST(answers_come_later_and_in_order),
+      TEST(borrowed_ids_are_copied),
+      TEST(refusals_come_at_once_and_only_once),
+      TEST(a_full_table_refuses),
+      TEST(callbacks_may_begin_operations),
+      TEST(the_ring_grows_while_it_is_in_use),
       TEST(operations_in_flight_are_bounded),
+      EMBEDDED(what_is_known_elsewhere_completes_a_sample),
+      EMBEDDED(an_embedded_store_keeps_profiles_and_no_empty_customers),
+      EMBEDDED(sessions_that_were_put_into_the_table_expire),
+      EMBEDDED(a_change_is_told_once_and_not_after_a_stop),
   };
   return cmocka_run_group_tests_name("memory store", tests, NULL, NULL);
 }

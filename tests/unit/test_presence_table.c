@@ -310,6 +310,169 @@ static void a_clock_that_goes_back_does_no_harm(void **state) {
   presence_table_free(t);
 }
 
+/* ---- walks ---------------------------------------------------------------- */
+
+/* Walks to the end: the sessions that are met, one behind the other. */
+static const char *walked(presence_table *t, presence_walk *walk, int64_t now_ms) {
+  static char met[256];
+  presence_walked w;
+  met[0] = '\0';
+  while (presence_table_walk_next(t, walk, now_ms, &w)) {
+    assert_true(w.deadline_ms > now_ms && w.renewed_ms >= walk->since_ms);
+    strncat(met, w.beat.session_id.ptr, w.beat.session_id.len);
+  }
+  return met;
+}
+
+/* a, b, c and d at 1, 2, 3 and 4, of two customers. */
+static presence_table *four_sessions(void) {
+  presence_table *t = new_table(plain_config());
+  touch(t, "shop", "a", "tab", 1);
+  touch(t, "other", "b", "tab", 2);
+  touch(t, "shop", "c", "tab", 3);
+  touch(t, "shop", "d", "tab", 4);
+  return t;
+}
+
+static bool shorten(presence_table *t, const char *customer, const char *session, int64_t now_ms) {
+  au_beat beat = beat_of(customer, session, "tab");
+  return presence_table_shorten(t, &beat, now_ms);
+}
+
+static void a_walk_meets_who_was_touched_since(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    int64_t since_ms;
+    bool shortened; /* b and d */
+    const char *met;
+  } cases[] = {
+      {"all, the youngest first", INT64_MIN, false, "dcba"},
+      {"all by their time", 1, false, "dcba"},
+      {"the younger ones", 3, false, "dc"},
+      {"none", 5, false, ""},
+      {"the shortened come last", INT64_MIN, true, "cadb"},
+      {"the younger ones, shortened or not", 3, true, "cd"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    presence_table *t = four_sessions();
+    if (cases[i].shortened) {
+      assert_true(shorten(t, "other", "b", 5));
+      assert_true(shorten(t, "shop", "d", 6));
+    }
+    presence_walk walk;
+    presence_table_walk(t, &walk, cases[i].since_ms);
+    const char *met = walked(t, &walk, 7);
+    if (strcmp(met, cases[i].met) != 0) fail_msg("%s: %s", cases[i].name, met);
+    assert_string_equal(walked(t, &walk, 7), ""); /* and stays at the end */
+    presence_table_walk_end(t, &walk);
+    presence_table_free(t);
+  }
+}
+
+/* What happens after d was met, with c next. */
+static void touch_next(presence_table *t) {
+  touch(t, "shop", "c", "tab", 10);
+}
+static void touch_next_with_a_longer_word(presence_table *t) {
+  touch(t, "shop", "c", "a-tab-with-a-longer-name", 10);
+}
+static void touch_last(presence_table *t) {
+  touch(t, "shop", "a", "tab", 10);
+}
+static void touch_a_new_one(presence_table *t) {
+  touch(t, "shop", "e", "tab", 10);
+}
+static void drop_next(presence_table *t) {
+  presence_table_drop(t, slice_of("shop"), slice_of("c"));
+}
+static void drop_all(presence_table *t) {
+  drop_next(t);
+  presence_table_drop(t, slice_of("shop"), slice_of("a"));
+  presence_table_drop(t, slice_of("shop"), slice_of("d"));
+  presence_table_drop(t, slice_of("other"), slice_of("b"));
+}
+static void shorten_next(presence_table *t) {
+  assert_true(shorten(t, "shop", "c", 10));
+}
+static void shorten_what_was_met(presence_table *t) {
+  assert_true(shorten(t, "shop", "d", 10));
+}
+static void expire_two(presence_table *t) {
+  presence_table_expire(t, TTL_MS + 2);
+}
+
+static void a_walk_survives_every_change(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    void (*change)(presence_table *t);
+    int64_t now_ms;
+    const char *met; /* after d */
+  } cases[] = {
+      {"the next one is touched: it is told anyway", touch_next, 11, "ba"},
+      {"the next one is moved in memory", touch_next_with_a_longer_word, 11, "ba"},
+      {"one further on is touched", touch_last, 11, "cb"},
+      {"a new one is not met", touch_a_new_one, 11, "cba"},
+      {"the next one ends", drop_next, 11, "ba"},
+      {"all end", drop_all, 11, ""},
+      {"the next one is shortened: it is met with the others of its kind", shorten_next, 11, "bac"},
+      {"one that was met is shortened: it is met again", shorten_what_was_met, 11, "cbad"},
+      {"the oldest two expire with their customer", expire_two, TTL_MS + 2, "c"},
+      {"the oldest two have expired and wait to be ended", NULL, TTL_MS + 2, "c"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    presence_table *t = four_sessions();
+    presence_walk walk, idle;
+    presence_walked w;
+    presence_table_walk(t, &idle, INT64_MIN); /* another one, which stands still */
+    presence_table_walk(t, &walk, INT64_MIN);
+    assert_true(presence_table_walk_next(t, &walk, 5, &w));
+    assert_true(slice_eq(w.beat.session_id, slice_of("d")));
+    if (cases[i].change) cases[i].change(t);
+    const char *met = walked(t, &walk, cases[i].now_ms);
+    if (strcmp(met, cases[i].met) != 0) fail_msg("%s: %s", cases[i].name, met);
+    presence_table_walk_end(t, &walk);
+    presence_table_walk_end(t, &idle);
+    presence_table_free(t);
+  }
+}
+
+/* The one that a walk would meet next is shortened, and renewed. */
+static void a_walk_among_the_shortened(void **state) {
+  (void)state;
+  presence_table *t = four_sessions();
+  presence_walk walk;
+  presence_walked w;
+  for (const char *s = "acd"; *s; s++) assert_true(shorten(t, "shop", (char[2]){*s}, 5));
+  presence_table_walk(t, &walk, INT64_MIN);
+  assert_true(presence_table_walk_next(t, &walk, 6, &w)); /* b */
+  assert_true(presence_table_walk_next(t, &walk, 6, &w));
+  assert_true(slice_eq(w.beat.session_id, slice_of("d")));
+  assert_int_equal(w.deadline_ms, 5 + GRACE_MS);
+  assert_int_equal(w.renewed_ms, 4);
+  touch(t, "shop", "c", "tab", 7);
+  assert_string_equal(walked(t, &walk, 8), "a");
+  presence_table_walk_end(t, &walk);
+  presence_table_free(t);
+}
+
+static void a_walk_that_has_ended_meets_nobody(void **state) {
+  (void)state;
+  presence_table *t = four_sessions();
+  presence_walk walk, other;
+  presence_walked w;
+  presence_table_walk(t, &walk, INT64_MIN);
+  presence_table_walk(t, &other, INT64_MIN);
+  presence_table_walk_end(t, &walk);
+  presence_table_walk_end(t, &walk); /* twice does no harm */
+  assert_false(presence_table_walk_next(t, &walk, 5, &w));
+  drop_next(t); /* which must not look at it any more */
+  assert_string_equal(walked(t, &other, 5), "dba");
+  presence_table_walk_end(t, &other);
+  presence_table_free(t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_session_lives_for_one_ttl),
@@ -323,6 +486,10 @@ int main(void) {
       cmocka_unit_test(a_customer_begins_again_while_its_end_waits),
       cmocka_unit_test(expire_says_when_there_is_more),
       cmocka_unit_test(a_clock_that_goes_back_does_no_harm),
+      cmocka_unit_test(a_walk_meets_who_was_touched_since),
+      cmocka_unit_test(a_walk_survives_every_change),
+      cmocka_unit_test(a_walk_among_the_shortened),
+      cmocka_unit_test(a_walk_that_has_ended_meets_nobody),
   };
   return cmocka_run_group_tests_name("presence_table", tests, NULL, NULL);
 }
