@@ -1,0 +1,303 @@
+/* What happens while a Redis is told what it missed: touches, endings, refusals and another
+ * loss in the middle of it. In the end Redis has what was acknowledged, and nothing else. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "redis_fixture.h"
+#include "utils/log.h"
+
+enum { MANY = 3000 };
+
+static int setup(void **state) {
+  bench *b = bench_create();
+  server_start(&b->server);
+  bench_start(b);
+  *state = b;
+  return 0;
+}
+
+/* The test opens the store, with a configuration of its own. */
+static int setup_closed(void **state) {
+  bench *b = bench_create();
+  server_start(&b->server);
+  *state = b;
+  return 0;
+}
+
+static int teardown(void **state) {
+  bench_free(*state);
+  return 0;
+}
+
+static void join_many(bench *b, const char *customer, int n) {
+  outcome *o = calloc((size_t)n, sizeof *o);
+  char id[16];
+  for (int i = 0; i < n; i++) {
+    snprintf(id, sizeof id, "s%d", i);
+    au_beat beat = beat_of(customer, id, "t1");
+    assert_int_equal(b->store->ops->touch(b->store, &beat, AU_TOUCH_JOIN, on_done, &o[i]), AU_OK);
+  }
+  for (int i = 0; i < n; i++) RUN_UNTIL(b, o[i].calls == 1);
+  for (int i = 0; i < n; i++) assert_int_equal(o[i].status, AU_OK);
+  free(o);
+}
+
+/* A Redis that has lost everything, as the store knows. */
+static void lose_data(bench *b) {
+  ASK(&b->server, "FLUSHALL");
+  RUN_UNTIL(b, !is_well(b->store));
+}
+
+/* In the middle of the replay of MANY. */
+static void begin_replay_of_many(bench *b) {
+  join_many(b, "c", MANY);
+  server_kill(&b->server);
+  RUN_UNTIL(b, !is_well(b->store));
+  server_start(&b->server);
+  RUN_UNTIL(b, ASK(&b->server, "ZCARD au:idx:c") > 300);
+  assert_true(ASK(&b->server, "ZCARD au:idx:c") < MANY);
+}
+
+static void expect_whole(bench *b, const char *customer, uint32_t count) {
+  RUN_UNTIL(b, is_well(b->store));
+  outcome o = do_sample(b, customer);
+  assert_int_equal(o.sample.count, count);
+  assert_false(o.sample.stale);
+}
+
+static bool is_there(bench *b, const char *session) {
+  return ASK(&b->server, "EXISTS presence:c:%s", session) == 1;
+}
+
+static void touches_and_leaves_meanwhile(void **state) {
+  bench *b = *state;
+  begin_replay_of_many(b);
+  assert_int_equal(do_leave(b, "c", "s0", "t1"), AU_OK);    /* the last on its way */
+  assert_int_equal(do_leave(b, "c", "s2999", "t1"), AU_OK); /* the first, which is there */
+  assert_int_equal(do_leave(b, "c", "s1", "t1"), AU_OK);
+  assert_int_equal(do_join(b, "c", "s1"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "s3", "other"), AU_OK); /* held by another tab */
+  assert_int_equal(do_join(b, "c", "new"), AU_OK);
+  expect_whole(b, "c", MANY - 1);
+  assert_false(is_there(b, "s0") || is_there(b, "s2999"));
+  assert_true(is_there(b, "s1") && is_there(b, "s3") && is_there(b, "new"));
+}
+
+static void its_data_is_lost_again(void **state) {
+  bench *b = *state;
+  begin_replay_of_many(b);
+  ASK(&b->server, "FLUSHALL");
+  expect_whole(b, "c", MANY);
+  assert_int_equal(ASK(&b->server, "DBSIZE"), MANY + 3); /* index, list and epoch */
+}
+
+static void it_refuses_again(void **state) {
+  bench *b = *state;
+  begin_replay_of_many(b);
+  ASK(&b->server, "CONFIG SET maxmemory 1");
+  RUN_UNTIL(b, strstr(b->store->ops->health(b->store).reason, "out of memory"));
+  assert_int_equal(do_leave(b, "c", "s5", "t1"), AU_OK);
+  assert_true(do_sample(b, "c").sample.stale);
+  ASK(&b->server, "CONFIG SET maxmemory 0");
+  expect_whole(b, "c", MANY - 1);
+  assert_false(is_there(b, "s5"));
+}
+
+static void its_link_is_lost_again_and_again(void **state) {
+  bench *b = *state;
+  begin_replay_of_many(b);
+  for (int i = 0; i < 5; i++) {
+    ASK(&b->server, "CLIENT KILL TYPE normal SKIPME yes");
+    bench_run_ms(b, 100);
+  }
+  expect_whole(b, "c", MANY);
+}
+
+static void stopped_in_the_middle(void **state) {
+  bench *b = *state;
+  begin_replay_of_many(b);
+  assert_int_equal(do_leave(b, "c", "s0", "t1"), AU_OK);
+  bench_close(b, &b->store);
+}
+
+/* A customer that is at fault does not hold up the others. */
+static void a_key_of_the_wrong_type(void **state) {
+  bench *b = *state;
+  join_many(b, "broken", 3);
+  join_many(b, "c", 600);
+  freeReplyObject(ask_redis(&b->server, "MULTI"));
+  freeReplyObject(ask_redis(&b->server, "FLUSHALL"));
+  freeReplyObject(ask_redis(&b->server, "SET au:idx:broken x"));
+  freeReplyObject(ask_redis(&b->server, "EXEC"));
+  RUN_UNTIL(b, ASK(&b->server, "ZCARD au:idx:c") == 600);
+  RUN_UNTIL(b, !do_sample(b, "c").sample.stale);
+  assert_int_equal(do_sample(b, "c").sample.count, 600);
+  outcome o = do_sample(b, "broken");
+  assert_int_equal(o.sample.count, 3);
+  assert_true(o.sample.stale);
+}
+
+/* The touch is on its way to Redis when its tab leaves, which Redis is told later. */
+static void a_leave_behind_a_touch_on_its_way(void **state) {
+  bench *b = *state;
+  outcome touched = {0};
+  au_beat beat = beat_of("c", "s", "t1");
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(do_join(b, "c", "stays"), AU_OK);
+  lose_data(b);
+  kill(b->server.pid, SIGSTOP);
+  assert_int_equal(b->store->ops->touch(b->store, &beat, AU_TOUCH_BEAT, on_done, &touched), AU_OK);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  kill(b->server.pid, SIGCONT);
+  RUN_UNTIL(b, touched.calls == 1);
+  assert_int_equal(touched.status, AU_OK);
+  expect_whole(b, "c", 1);
+  assert_false(is_there(b, "s"));
+}
+
+/* The same when the touch fails, and for a socket that vanishes. */
+static void an_ending_behind_a_touch_that_fails(void **state) {
+  bench *b = *state;
+  outcome touched[3] = {0}, shortened;
+  au_beat left = beat_of("c", "left", "t1"), short_lived = beat_of("c", "short", "t1"),
+          back = beat_of("c", "back", "t1");
+  const au_store_ops *ops = b->store->ops;
+  join_many(b, "c", 1);
+  assert_int_equal(do_join(b, "c", "short"), AU_OK);
+  lose_data(b);
+  kill(b->server.pid, SIGSTOP);
+  assert_int_equal(ops->touch(b->store, &left, AU_TOUCH_JOIN, on_done, &touched[0]), AU_OK);
+  assert_int_equal(ops->touch(b->store, &short_lived, AU_TOUCH_BEAT, on_done, &touched[1]), AU_OK);
+  assert_int_equal(do_leave(b, "c", "left", "t1"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "back", "t1"), AU_OK);
+  assert_int_equal(ops->touch(b->store, &back, AU_TOUCH_JOIN, on_done, &touched[2]), AU_OK);
+  DO(b, &shortened,
+     ops->shorten(b->store, &short_lived, b->config.disconnect_grace_ms, on_done, &shortened));
+  RUN_UNTIL(b, touched[0].calls + touched[1].calls + touched[2].calls == 3); /* out of patience */
+  kill(b->server.pid, SIGCONT);
+  expect_whole(b, "c", 3);
+  assert_false(is_there(b, "left"));
+  assert_true(is_there(b, "back"));
+  assert_true(ASK(&b->server, "PTTL presence:c:short") <= b->config.disconnect_grace_ms);
+}
+
+/* Half of a touch is refused, and the scan takes the other half off. */
+static void half_of_a_touch_is_no_reason_to_forget(void **state) {
+  bench *b = *state;
+  ASK(&b->server, "ACL SETUSER default -set");
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(ASK(&b->server, "ZCARD au:idx:c"), 1);
+  b->store->ops->reconcile(b->store);
+  RUN_UNTIL(b, ASK(&b->server, "ZCARD au:idx:c") == 0);
+  bench_run_ms(b, 50); /* the answer */
+  assert_int_equal(do_sample(b, "c").sample.count, 1);
+  ASK(&b->server, "ACL SETUSER default +set");
+  expect_whole(b, "c", 1);
+  assert_true(is_there(b, "s"));
+}
+
+/* The other half: the key is there, and lives longer than it is told again. */
+static void what_is_there_is_counted(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  ASK(&b->server, "ACL SETUSER default -zadd");
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  ASK(&b->server, "ZREM au:idx:c s");
+  ASK(&b->server, "PEXPIRE presence:c:s 1000000");
+  ASK(&b->server, "ACL SETUSER default +zadd");
+  expect_whole(b, "c", 1);
+  assert_true(ASK(&b->server, "PTTL presence:c:s") > 900000);
+}
+
+/* Nobody gains time by the replay, nor looks younger. */
+static void it_keeps_its_time(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  long long joined_ms = redis_ms(b), score = ASK(&b->server, "ZSCORE au:idx:c s");
+  bench_run_ms(b, 1100);
+  lose_data(b);
+  expect_whole(b, "c", 1);
+  long long left_ms = ASK(&b->server, "PTTL presence:c:s");
+  assert_in_range(redis_ms(b) + left_ms, joined_ms + 179500, joined_ms + 180100);
+  assert_in_range(ASK(&b->server, "ZSCORE au:idx:c s"), score - 50, score + 50);
+}
+
+static void sessions_end_while_they_are_on_their_way(void **state) {
+  bench *b = *state;
+  b->config.presence_ttl_s = 1;
+  bench_start(b);
+  join_many(b, "c", MANY);
+  server_kill(&b->server);
+  bench_run_ms(b, 900);
+  server_start(&b->server);
+  RUN_UNTIL(b, do_sample(b, "c").sample.count == 0);
+  expect_whole(b, "c", 0);
+  assert_int_equal(ASK(&b->server, "KEYS presence:*"), 0);
+}
+
+/* Of sessions that are not known here as well. */
+static void what_is_owed_is_bounded(void **state) {
+  bench *b = *state;
+  b->config.max_sessions = 2;
+  bench_start(b);
+  server_kill(&b->server);
+  RUN_UNTIL(b, !is_well(b->store));
+  assert_int_equal(do_leave(b, "c", "a", "t1"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "b", "t1"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "c", "t1"), AU_EBUSY);
+  assert_int_equal(do_join(b, "c", "a"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "c", "t1"), AU_OK);
+  server_start(&b->server);
+  expect_whole(b, "c", 1);
+}
+
+/* Another daemon knows a session that has left here; so does an old snapshot. */
+static void who_has_left_stays_away(void **state) {
+  bench *b = *state;
+  assert_int_equal(bench_open(b, &b->other), AU_OK);
+  RUN_UNTIL(b, is_well(b->other));
+  au_beat beat = beat_of("c", "s", "t1"), back = beat_of("c", "back", "t1");
+  assert_int_equal(do_touch(b, b->other, &beat, AU_TOUCH_JOIN), AU_OK);
+  assert_int_equal(do_touch(b, b->other, &back, AU_TOUCH_JOIN), AU_OK);
+  bench_run_ms(b, 60);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "back", "t1"), AU_OK);
+  assert_true(ASK(&b->server, "PTTL au:left:c") > 0);
+  bench_run_ms(b, 60);
+  assert_int_equal(do_touch(b, b->other, &back, AU_TOUCH_JOIN), AU_OK);
+  ASK(&b->server, "FLUSHALL");
+  RUN_UNTIL(b, !is_well(b->store) && !is_well(b->other));
+  RUN_UNTIL(b, is_well(b->other));
+  expect_whole(b, "c", 1);
+  assert_false(is_there(b, "s"));
+  assert_true(is_there(b, "back"));
+}
+
+#define CASE(name)        cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE_CLOSED(name) cmocka_unit_test_setup_teardown(name, setup_closed, teardown)
+
+int main(void) {
+  log_configure(AU_LOG_ERROR, AU_LOG_TEXT);
+  const struct CMUnitTest tests[] = {
+      CASE(touches_and_leaves_meanwhile),
+      CASE(its_data_is_lost_again),
+      CASE(it_refuses_again),
+      CASE(its_link_is_lost_again_and_again),
+      CASE(stopped_in_the_middle),
+      CASE(a_key_of_the_wrong_type),
+      CASE(a_leave_behind_a_touch_on_its_way),
+      CASE(an_ending_behind_a_touch_that_fails),
+      CASE(half_of_a_touch_is_no_reason_to_forget),
+      CASE(what_is_there_is_counted),
+      CASE(it_keeps_its_time),
+      CASE_CLOSED(sessions_end_while_they_are_on_their_way),
+      CASE_CLOSED(what_is_owed_is_bounded),
+      CASE(who_has_left_stays_away),
+  };
+  return cmocka_run_group_tests_name("redis_replay", tests, NULL, NULL);
+}
