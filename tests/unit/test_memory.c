@@ -211,7 +211,7 @@ static void an_embedded_store_keeps_profiles_and_no_empty_customers(void **state
   assert_true(presence_table_find(table, beat.customer_id, beat.session_id, f->now_ms, &found));
   assert_true(slice_eq(found.platform, slice_of("Linux")));
   CALL(f, AU_OK, leave(f->store, &beat, log_done, "leave"));
-  CALL(f, AU_OK, due(f->store, 0, 0, 10, log_due, "due"));
+  CALL(f, AU_OK, due(f->store, 0, 0, 0, 10, log_due, "due"));
   turn(f);
   expect_log(f, "join:0 leave:0 due:0[] changed:shop ");
   assert_int_equal(f->store->ops->health(f->store).customers, 0);

@@ -186,22 +186,7 @@ static void an_ending_behind_a_touch_that_fails(void **state) {
   assert_true(ASK(&b->server, "PTTL presence:c:short") <= b->config.disconnect_grace_ms);
 }
 
-/* Half of a touch is refused, and the scan takes the other half off. */
-static void half_of_a_touch_is_no_reason_to_forget(void **state) {
-  bench *b = *state;
-  ASK(&b->server, "ACL SETUSER default -set");
-  assert_int_equal(do_join(b, "c", "s"), AU_OK);
-  assert_int_equal(ASK(&b->server, "ZCARD au:idx:c"), 1);
-  b->store->ops->reconcile(b->store);
-  RUN_UNTIL(b, ASK(&b->server, "ZCARD au:idx:c") == 0);
-  bench_run_ms(b, 50); /* the answer */
-  assert_int_equal(do_sample(b, "c").sample.count, 1);
-  ASK(&b->server, "ACL SETUSER default +set");
-  expect_whole(b, "c", 1);
-  assert_true(is_there(b, "s"));
-}
-
-/* The other half: the key is there, and lives longer than it is told again. */
+/* Half of a touch: the key is there, and lives longer than it is told again. */
 static void what_is_there_is_counted(void **state) {
   bench *b = *state;
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
@@ -292,7 +277,6 @@ int main(void) {
       CASE(a_key_of_the_wrong_type),
       CASE(a_leave_behind_a_touch_on_its_way),
       CASE(an_ending_behind_a_touch_that_fails),
-      CASE(half_of_a_touch_is_no_reason_to_forget),
       CASE(what_is_there_is_counted),
       CASE(it_keeps_its_time),
       CASE_CLOSED(sessions_end_while_they_are_on_their_way),
