@@ -64,6 +64,13 @@ const TROUBLES = {
     await crash(redis, daemons, traffic);
     assert.ok(await redis.start());
   },
+  'killed, and started with what it had appended': async ({ redis, daemons, client }, traffic) => {
+    await client.call('CONFIG', 'SET', 'appendonly', 'yes');
+    redis.arguments.push('--appendonly', 'yes');
+    await traffic.grow(60);
+    await crash(redis, daemons, traffic);
+    assert.ok(await redis.start());
+  },
   'killed twice, the second time while it is told': async ({ redis, daemons }, traffic) => {
     for (let i = 0; i < 2; i += 1) {
       await crash(redis, daemons, traffic);
@@ -106,6 +113,13 @@ const TROUBLES = {
         daemons.some((daemon) => daemon.log.some((line) => line.event === 'accepts again')),
       );
     }
+  },
+  'made to want a password for a while': async ({ daemons, client }, traffic) => {
+    await client.call('CONFIG', 'SET', 'requirepass', 'secret');
+    await client.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await Promise.all(daemons.map(waitDegraded));
+    await traffic.grow(60);
+    await client.call('CONFIG', 'SET', 'requirepass', '');
   },
   'a replica for a while': async ({ daemons, client }, traffic) => {
     await client.call('REPLICAOF', '127.0.0.1', 1);
@@ -179,6 +193,31 @@ suite(
       assert.ok(await redis.start());
       await waitTruth(daemons, customerId, 2);
       await assertKeys(await redis.client(), customerId, byId(beats));
+    });
+
+    test('what is said without reserve is right, by a daemon without sessions too', async (t) => {
+      const { redis, daemons } = await startMany(t, 3);
+      const customerId = freshId();
+      const beats = many(300, customerId);
+      await joinMany(t, daemons[0], beats.slice(0, 100));
+      await joinMany(t, daemons[1], beats.slice(100));
+      await waitTruth(daemons, customerId, beats.length);
+      const said = { firmly: new Set(), stale: new Set() };
+      let watching = true;
+      const watched = daemons.map(async (daemon) => {
+        while (watching) {
+          const { count, stale } = await daemon.metrics(customerId);
+          said[stale ? 'stale' : 'firmly'].add(count);
+        }
+      });
+      await redis.crash();
+      await Promise.all(daemons.map(waitDegraded));
+      assert.ok(await redis.start());
+      await Promise.all(daemons.map(waitWhole));
+      watching = false;
+      await Promise.all(watched);
+      assert.deepEqual([...said.firmly], [beats.length]);
+      assert.deepEqual([...said.stale], [beats.length], 'and so is the last known count');
     });
 
     test('for longer than a session lives: nobody is resurrected', async (t) => {
