@@ -186,6 +186,21 @@ static void an_ending_behind_a_touch_that_fails(void **state) {
   assert_true(ASK(&b->server, "PTTL presence:c:short") <= b->config.disconnect_grace_ms);
 }
 
+/* Leaves that were refused when they were told are told again. */
+static void leaves_that_are_refused(void **state) {
+  bench *b = *state;
+  join_many(b, "c", 3);
+  ASK(&b->server, "ACL SETUSER default -eval");
+  assert_int_equal(do_leave(b, "c", "s0", "t1"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "s1", "t1"), AU_OK);
+  uint64_t errors = b->counters.store_errors;
+  RUN_UNTIL(b, b->counters.store_errors >= errors + 2); /* tried, and refused */
+  assert_int_equal(do_sample(b, "c").sample.count, 1);
+  ASK(&b->server, "ACL SETUSER default +eval");
+  expect_whole(b, "c", 1);
+  assert_false(is_there(b, "s0") || is_there(b, "s1"));
+}
+
 /* Half of a touch: the key is there, and lives longer than it is told again. */
 static void what_is_there_is_counted(void **state) {
   bench *b = *state;
@@ -277,6 +292,7 @@ int main(void) {
       CASE(a_key_of_the_wrong_type),
       CASE(a_leave_behind_a_touch_on_its_way),
       CASE(an_ending_behind_a_touch_that_fails),
+      CASE(leaves_that_are_refused),
       CASE(what_is_there_is_counted),
       CASE(it_keeps_its_time),
       CASE_CLOSED(sessions_end_while_they_are_on_their_way),

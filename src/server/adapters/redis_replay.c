@@ -359,23 +359,24 @@ static bool take_ending(redis_replay *r, redis_ending *out) {
 
 /* Sends a batch; false when there is none left. */
 static bool step_endings(redis_replay *r) {
-  int i = 0;
-  for (; i < REDIS_REPLAY_BATCH; i++) {
+  for (int i = 0; i < REDIS_REPLAY_BATCH; i++) {
     sent_ending *sent = calloc(1, sizeof *sent);
-    r->failed = r->failed || !sent;
-    if (!sent) break;
+    if (!sent) {
+      r->failed = true;
+      return true;
+    }
     sent->replay = r;
     if (!take_ending(r, &sent->ending)) {
       free(sent);
-      break;
+      return i > 0;
     }
     send_ending(r, sent);
     if (!r->failed) continue;
     owe_again(r, &sent->ending);
     free(sent);
-    break;
+    return true;
   }
-  return i > 0;
+  return true;
 }
 
 /* Tells of the customers of a batch; false at the end. */
