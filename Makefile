@@ -87,11 +87,18 @@ override CFLAGS := -std=c11 $(OPTIMISE) $(HARDEN) $(CFLAGS)
 LDFLAGS    += -pie -Wl,-z,relro,-z,now $(SAN_LD)
 LDLIBS     := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
+# The load generator, and the server of a hundred lines that the daemon is measured against.
+LOAD_SRC := $(filter-out tests/load/bare.c,$(wildcard tests/load/*.c))
+LOAD_OBJ := $(LOAD_SRC:%.c=$(OBJ)/%.o)
+LOAD_LIB := $(OBJ)/load.a
+LOAD     := $(OUT)/au-load
+BARE     := $(OUT)/bare
+
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
 
 .PHONY: all
-all: $(DAEMON) $(LIB) ## build build/active-users and build/libactive_users.a
+all: $(DAEMON) $(LIB) $(LOAD) ## build build/active-users, build/libactive_users.a and build/au-load
 
 $(OBJ)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -134,7 +141,22 @@ $(DAEMON): $(MAIN_OBJ) $(INNER)
 	@echo "  ld  $@"
 	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(MAIN_OBJ) $(INNER) $(LDLIBS)
 
--include $(LIB_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(wildcard $(OUT)/unit/*.d)
+$(OBJ)/tests/load/%.o: CPPFLAGS += -Isrc/server
+
+# Without main.o, for the unit tests.
+$(LOAD_LIB): $(filter-out %/main.o,$(LOAD_OBJ))
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(LOAD): $(OBJ)/tests/load/main.o $(LOAD_LIB) $(INNER)
+	@echo "  ld  $@"
+	@$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $$(pkg-config --libs libuv) -lm
+
+$(BARE): tests/load/bare.c
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $<
+
+-include $(LIB_OBJ:.o=.d) $(LOAD_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(wildcard $(OUT)/unit/*.d)
 
 # ---- first steps ------------------------------------------------------------
 .PHONY: deps-build deps run
@@ -185,10 +207,10 @@ unit: ## run the C unit tests (ASan + UBSan)
 run-unit: $(UNIT_BIN)
 	@failed=0; for t in $(UNIT_BIN); do $$t || failed=1; done; exit $$failed
 
-$(OUT)/unit/%: tests/unit/%.c $(OBJ)/src/server/options.o $(INNER)
+$(OUT)/unit/%: tests/unit/%.c $(OBJ)/src/server/options.o $(LOAD_LIB) $(INNER)
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) -Isrc/server $(CFLAGS) $(WARN) -MMD -MP -MF $@.d $(LDFLAGS) -o $@ $< \
-	  $(OBJ)/src/server/options.o $(INNER) $(LDLIBS) $$(pkg-config --libs cmocka)
+	  $(OBJ)/src/server/options.o $(LOAD_LIB) $(INNER) $(LDLIBS) $$(pkg-config --libs cmocka)
 
 integration: all $(OUT)/embed ## run the integration tests against the built daemon
 	@AU_DAEMON=$(abspath $(DAEMON)) AU_EMBED=$(abspath $(OUT)/embed) \
@@ -211,14 +233,15 @@ sanitize: deps ## run every test with the daemon under ASan + UBSan too
 	@$(MAKE) --no-print-directory SAN=1 browser
 
 # ---- the rest ---------------------------------------------------------------
-C_FILES := $(wildcard include/*/*.h src/server/*.[ch] src/server/*/*.[ch] tests/unit/*.[ch] tests/integration/*.c)
+C_FILES := $(wildcard include/*/*.h src/server/*.[ch] src/server/*/*.[ch] tests/unit/*.[ch] tests/integration/*.c tests/load/*.[ch])
 
 .PHONY: lint format docs install clean help
 lint: deps-lint ## clang-format, clang-tidy, the include table, generated pages
 	@clang-format --dry-run -Werror $(C_FILES)
 	@tests/lint/includes.sh
 	@tests/lint/headers.sh $(CC) $(CPPFLAGS)
-	@clang-tidy --quiet --warnings-as-errors='*' $(LIB_SRC) $(MAIN_SRC) -- -std=c11 $(CPPFLAGS) \
+	@clang-tidy --quiet --warnings-as-errors='*' $(LIB_SRC) $(MAIN_SRC) $(LOAD_SRC) tests/load/bare.c -- \
+	  -std=c11 $(CPPFLAGS) -Isrc/server \
 	  2> >(grep -v 'warnings generated' >&2)
 	@$(MAKE) --no-print-directory all
 	@diff -u docs/configuration.md <($(DAEMON) --print-markdown) || { echo "run: make docs" >&2; exit 1; }
@@ -232,6 +255,7 @@ docs: all ## write the pages that are generated
 
 install: all ## install under DESTDIR and PREFIX
 	install -Dm755 $(DAEMON) $(DESTDIR)$(PREFIX)/bin/active-users
+	install -Dm755 $(LOAD) $(DESTDIR)$(PREFIX)/bin/au-load
 	install -Dm644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libactive_users.a
 	install -d $(DESTDIR)$(PREFIX)/include/active_users
 	install -m644 include/active_users/*.h $(DESTDIR)$(PREFIX)/include/active_users/
