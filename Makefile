@@ -19,6 +19,8 @@ DEB_BUILD := build-essential pkg-config libuv1-dev libhiredis-dev libssl-dev \
 DEB_TEST  := libcmocka-dev redis-server openssl curl iproute2 chromium locales \
              libfaketime
 DEB_LINT  := clang-format clang-tidy
+# What the benchmark measures the daemon against. Where they cannot be had, its rows say so.
+DEB_PEERS := nginx libnginx-mod-nchan redis-tools
 # llhttp is a library in Debian 13 and C source in Debian 12.
 DEB_LLHTTP := $(shell grep -qs 'VERSION_CODENAME=bookworm' /etc/os-release && echo node-llhttp || echo libllhttp-dev)
 
@@ -93,6 +95,7 @@ LOAD_OBJ := $(LOAD_SRC:%.c=$(OBJ)/%.o)
 LOAD_LIB := $(OBJ)/load.a
 LOAD     := $(OUT)/au-load
 BARE     := $(OUT)/bare
+BENCH_ENV = AU_DAEMON=$(abspath $(DAEMON)) AU_LOAD=$(abspath $(LOAD)) AU_BARE=$(abspath $(BARE))
 
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(OUT)/unit/%)
@@ -170,8 +173,16 @@ deps: deps-build ## install what building and testing need (Debian packages, npm
 	@npm --version >/dev/null 2>&1 || $(MAKE) --no-print-directory deps-npm
 	$(call npm_install,src/client)
 	$(call npm_install,tests)
+	@$(MAKE) --no-print-directory deps-peers || echo "not all peers of the benchmark are here: its rows say which"
 
-.PHONY: deps-node deps-npm deps-lint deps-client
+.PHONY: deps-node deps-npm deps-lint deps-client deps-peers deps-peers-apt deps-peers-npm
+deps-peers:
+	@failed=0; $(MAKE) --no-print-directory deps-peers-npm || failed=1; \
+	  $(MAKE) --no-print-directory deps-peers-apt || failed=1; exit $$failed
+deps-peers-apt:
+	$(call apt_install,$(DEB_PEERS))
+deps-peers-npm:
+	$(call npm_install,tests/load/peers)
 deps-node:
 	$(call apt_install,nodejs)
 deps-npm:
@@ -189,12 +200,13 @@ run: deps-build deps-client ## set up, build and start on the memory store (ARGS
 	@exec $(DAEMON) $(ARGS)
 
 # ---- tests ------------------------------------------------------------------
-.PHONY: test unit client integration browser sanitize test-built
+.PHONY: test unit client integration load browser bench sanitize test-built
 test: deps ## set up and run every test
 	@$(MAKE) --no-print-directory test-built
 
 test-built:
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory load
 	@$(MAKE) --no-print-directory client
 	@$(MAKE) --no-print-directory integration
 	@$(MAKE) --no-print-directory browser
@@ -218,6 +230,17 @@ integration: all $(OUT)/embed ## run the integration tests against the built dae
 
 client: $(ASSETS) ## run the unit tests of the browser SDK
 	@node --test --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/client/*.test.mjs))
+
+load: all $(BARE) ## run the tests of au-load and of the benchmark
+	@$(BENCH_ENV) node --test --test-concurrency=1 --test-reporter=$(if $(CI),tap,spec) \
+	  $(sort $(wildcard tests/load/*.test.mjs))
+
+bench: deps ## measure the daemon beside its peers (BENCH=quick, ROWS=http,storm)
+	@$(MAKE) --no-print-directory bench-built
+
+.PHONY: bench-built
+bench-built: all $(BARE)
+	@$(BENCH_ENV) BENCH=$(BENCH) ROWS=$(ROWS) node tests/load/bench.mjs
 
 browser: all ## run the SDK in a real Chromium against the built daemon
 	@AU_DAEMON=$(abspath $(DAEMON)) node --test --test-concurrency=1 --test-reporter=$(if $(CI),tap,spec) \

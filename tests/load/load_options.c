@@ -170,6 +170,7 @@ void load_print_help(FILE *to) {
         "127.0.0.2, .3 and so on; how many fit is up to `ulimit -n`, here and in the daemon.\n\n"
         "Latencies are milliseconds. With --rate they count from when a request was due, so that\n"
         "a server that stands still cannot hide it; they are then exact to a millisecond.\n\n"
+        "Ctrl-C ends it with the figures so far.\n"
         "Exit status: 0 all was answered, 1 something was not, 2 the command line is wrong.\n",
         to);
 }

@@ -40,6 +40,19 @@ static void raise_limit(void) {
   (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static void on_signal(uv_signal_t *handle, int signal) {
+  (void)signal;
+  ((run *)handle->data)->stopped = true;
+}
+
+/* Does not keep the loop alive. */
+static void stop_on(run *r, uv_signal_t *handle, int signal) {
+  uv_signal_init(r->loop, handle);
+  handle->data = r;
+  uv_signal_start(handle, on_signal, signal);
+  uv_unref((uv_handle_t *)handle);
+}
+
 static int measure(run *r) {
   const load_options *o = r->options;
   report_text(&r->report, "mode", o->mode_name);
@@ -92,11 +105,17 @@ int main(int argc, char **argv) {
   r->changes.target = &o.change_target;
   r->shows_progress = isatty(STDERR_FILENO) && !getenv("CI");
   report_init(&r->report, o.json);
+  uv_signal_t interrupt, terminate;
+  stop_on(r, &interrupt, SIGINT);
+  stop_on(r, &terminate, SIGTERM);
   int code = EXIT_USAGE;
   if (meter_init(&r->meter, &o) == AU_OK)
     code = measure(r);
   else
     fputs("au-load: --pid: no such process\n", stderr);
+  uv_close((uv_handle_t *)&interrupt, NULL);
+  uv_close((uv_handle_t *)&terminate, NULL);
+  uv_run(&loop, UV_RUN_DEFAULT);
   report_free(&r->report);
   uv_loop_close(&loop);
   free(r);

@@ -5,6 +5,10 @@
 #include "load_options.h"
 #include "report.h"
 
+/* How long to wait before meter_stop: the kernel accounts a process that still runs at its next
+ * clock tick only, one that sleeps at once. */
+enum { METER_SETTLE_MS = 20 };
+
 typedef struct meter {
   const load_options *options;
   uint64_t cpu_from_ns[LOAD_MAX_PIDS], cpu_ns[LOAD_MAX_PIDS];

@@ -24,16 +24,26 @@ typedef struct requests {
   hist latency;
 } requests;
 
+static void close_all(requests *q) {
+  q->over = true;
+  if (!uv_is_closing((uv_handle_t *)&q->timer)) uv_close((uv_handle_t *)&q->timer, NULL);
+  for (uint32_t i = 0; q->all && i < q->run->options->connections; i++)
+    if (q->all[i]) exchange_close(q->all[i]);
+}
+
+static void on_settled(uv_timer_t *timer) {
+  requests *q = timer->data;
+  meter_stop(&q->run->meter);
+  meter_weigh(&q->run->meter);
+  close_all(q);
+}
+
 static void finish(requests *q) {
   if (!q->running) return;
   q->running = false;
   q->over = true;
   q->end_ns = uv_hrtime();
-  meter_stop(&q->run->meter);
-  meter_weigh(&q->run->meter);
-  uv_close((uv_handle_t *)&q->timer, NULL);
-  for (uint32_t i = 0; i < q->run->options->connections; i++)
-    if (q->all[i]) exchange_close(q->all[i]);
+  uv_timer_start(&q->timer, on_settled, METER_SETTLE_MS, 0);
 }
 
 static bool may_begin(const requests *q) {
@@ -85,7 +95,14 @@ static void on_timer(uv_timer_t *timer) {
   requests *q = timer->data;
   const load_options *o = q->run->options;
   uint64_t now_ns = uv_hrtime();
-  if (now_ns - q->begin_ns >= o->duration_s * UINT64_C(1000000000)) {
+  bool is_over = q->run->stopped || now_ns - q->begin_ns >= o->duration_s * UINT64_C(1000000000);
+  if (!q->running) {
+    if (!is_over) return;
+    run_failed(q->run, "not connected in time");
+    close_all(q);
+    return;
+  }
+  if (is_over) {
     q->over = true;
     if (q->give_up_ns == 0) q->give_up_ns = now_ns + RUN_GRACE_MS * UINT64_C(1000000);
   }
@@ -112,8 +129,6 @@ static void on_ready(void *owner, exchange *x) {
   q->running = true;
   meter_start(&q->run->meter);
   q->begin_ns = uv_hrtime();
-  uint64_t every_ms = o->rate > 0 ? 1 : 50;
-  uv_timer_start(&q->timer, on_timer, every_ms, every_ms);
   for (uint32_t i = 0; i < o->connections; i++)
     if (q->all[i]) go_on(q, q->all[i]);
 }
@@ -148,12 +163,7 @@ static void on_closed(void *owner, exchange *x, int why, const char *text) {
   if (why != 0) {
     run_failed(q->run, text);
     if (q->running && !was_idle) q->lost++;
-    if (!q->running && !q->over) { /* some cannot connect: there is nothing to measure */
-      q->over = true;
-      for (uint32_t i = 0; i < q->run->options->connections; i++)
-        if (q->all[i]) exchange_close(q->all[i]);
-      if (!uv_is_closing((uv_handle_t *)&q->timer)) uv_close((uv_handle_t *)&q->timer, NULL);
-    }
+    if (!q->running && !q->over) close_all(q); /* some cannot connect: nothing to measure */
   }
   if (q->running && q->open == 0) finish(q);
   finish_if_done(q);
@@ -203,12 +213,10 @@ au_status requests_run(run *r) {
     status = exchange_open(&r->dialer, &events_of_exchange, q, &q->all[i]);
     if (status == AU_OK) q->open++;
   }
-  if (status != AU_OK) {
-    q->over = true;
-    uv_close((uv_handle_t *)&q->timer, NULL);
-    for (uint32_t i = 0; q->all && i < o->connections; i++)
-      if (q->all[i]) exchange_close(q->all[i]);
-  }
+  q->begin_ns = uv_hrtime();
+  uint64_t every_ms = o->rate > 0 ? 1 : 50;
+  uv_timer_start(&q->timer, on_timer, every_ms, every_ms);
+  if (status != AU_OK) close_all(q);
   uv_run(r->loop, UV_RUN_DEFAULT);
   if (status == AU_OK && q->end_ns > 0) write_report(q);
   request_free(&q->first);

@@ -18,6 +18,7 @@ typedef struct run {
   dialer changes; /* to where the joins of fan-outs go */
   meter meter;
   report report;
+  bool stopped;        /* by a signal: come to an end, with the figures so far */
   bool shows_progress; /* standard error is a terminal */
   uint64_t failed;     /* requests or sockets */
   uint64_t shown_ns;

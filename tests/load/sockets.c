@@ -12,7 +12,7 @@ enum {
   FANOUT_LIMIT_MS = 10000, /* sockets that have not heard by then count as failed */
 };
 
-typedef enum phase { OPENING, QUIET, FANOUT, DONE } phase;
+typedef enum phase { OPENING, QUIET, FANOUT, SETTLING, DONE } phase;
 
 typedef struct sockets {
   run *run;
@@ -41,6 +41,7 @@ static bool in_audience(const sockets *s, uint32_t number) {
 static void finish(sockets *s) {
   if (s->phase == DONE) return;
   s->phase = DONE;
+  if (s->opened_ns == 0) s->opened_ns = uv_hrtime();
   uv_close((uv_handle_t *)&s->timer, NULL);
   if (s->control) exchange_close(s->control);
   if (s->crowd) crowd_close(s->crowd);
@@ -63,12 +64,17 @@ static void make_change(sockets *s) {
 static void end_fanout(sockets *s) {
   meter_stop(&s->run->meter);
   s->measured += s->heard;
-  s->last_ns[s->fanouts++] = s->heard_ns - s->change_ns;
-  wait_for_quiet(s);
+  s->fanouts++;
+  if (s->fanouts == s->run->options->fanouts)
+    finish(s);
+  else
+    wait_for_quiet(s);
 }
 
-static void end_fanout_if_heard(sockets *s) {
-  if (s->phase == FANOUT && s->heard == s->audience && !s->join_pending) end_fanout(s);
+static void settle_if_heard(sockets *s) {
+  if (s->phase != FANOUT || s->heard < s->audience || s->join_pending) return;
+  s->last_ns[s->fanouts] = s->heard_ns - s->change_ns;
+  s->phase = SETTLING;
 }
 
 /* ---- events ---------------------------------------------------------------- */
@@ -81,17 +87,16 @@ static void on_text(void *owner, uint32_t number) {
   s->heard_of[number] = s->fanouts + 1;
   s->heard++;
   hist_add(&s->delivery, s->heard_ns - s->change_ns);
-  end_fanout_if_heard(s);
+  settle_if_heard(s);
 }
 
 static void on_full(void *owner) {
   sockets *s = owner;
   s->opened_ns = uv_hrtime();
-  if (s->run->options->mode == LOAD_STORM) {
-    meter_stop(&s->run->meter);
-    s->measured = crowd_ready(s->crowd);
-  }
-  wait_for_quiet(s);
+  if (crowd_ready(s->crowd) == 0)
+    finish(s);
+  else
+    wait_for_quiet(s);
 }
 
 static void on_lost(void *owner, uint32_t number, const char *why) {
@@ -100,7 +105,7 @@ static void on_lost(void *owner, uint32_t number, const char *why) {
   if (s->phase != FANOUT || !in_audience(s, number)) return;
   s->audience--;
   if (s->heard_of[number] == s->fanouts + 1) s->heard--;
-  end_fanout_if_heard(s);
+  settle_if_heard(s);
 }
 
 static const crowd_events events_of_crowd = {on_full, on_text, on_lost};
@@ -119,7 +124,7 @@ static void on_control_answered(void *owner, exchange *x, unsigned status) {
     finish(s);
     return;
   }
-  end_fanout_if_heard(s);
+  settle_if_heard(s);
 }
 
 static void on_control_closed(void *owner, exchange *x, int why, const char *text) {
@@ -154,6 +159,7 @@ static void on_quiet(sockets *s) {
   if (s->weighed == 0) {
     s->weighed = crowd_ready(s->crowd);
     meter_weigh(&s->run->meter);
+    if (o->mode == LOAD_STORM) meter_stop(&s->run->meter);
   }
   if (crowd_ready(s->crowd) == 0 || o->mode == LOAD_STORM || s->fanouts == o->fanouts)
     finish(s);
@@ -175,12 +181,17 @@ static void on_timer(uv_timer_t *timer) {
   sockets *s = timer->data;
   const load_options *o = s->run->options;
   uint64_t now_ns = uv_hrtime();
-  uint64_t pause_ns = (o->mode == LOAD_STORM ? 0 : o->pause_ms) * UINT64_C(1000000);
-  if (now_ns - s->begin_ns > o->duration_s * UINT64_C(1000000000)) {
+  uint32_t pause_ms = s->phase == SETTLING || o->mode == LOAD_STORM ? METER_SETTLE_MS : o->pause_ms;
+  bool is_quiet = now_ns - s->heard_ns >= pause_ms * UINT64_C(1000000);
+  if (s->run->stopped) {
+    finish(s);
+  } else if (now_ns - s->begin_ns > o->duration_s * UINT64_C(1000000000)) {
     run_failed(s->run, "the time was over before all was measured: see --duration");
     finish(s);
-  } else if (s->phase == QUIET && now_ns - s->heard_ns >= pause_ns) {
+  } else if (s->phase == QUIET && is_quiet) {
     on_quiet(s);
+  } else if (s->phase == SETTLING && is_quiet) {
+    end_fanout(s);
   } else if (s->phase == FANOUT && now_ns - s->change_ns > FANOUT_LIMIT_MS * UINT64_C(1000000)) {
     for (uint32_t i = s->heard; i < s->audience; i++)
       run_failed(s->run, "a socket that did not hear of a change");
@@ -204,7 +215,7 @@ static void write_report(sockets *s, uint32_t opened) {
   if (seconds > 0) report_number(r, "sockets_per_second", opened / seconds, 0);
   report_latency(r, "open", crowd_opening(s->crowd));
   if (s->run->options->mode == LOAD_STORM) {
-    meter_report_cpu(&s->run->meter, r, "socket", s->measured);
+    meter_report_cpu(&s->run->meter, r, "socket", s->weighed);
   } else if (s->fanouts > 0) {
     qsort(s->last_ns, s->fanouts, sizeof s->last_ns[0], by_size);
     report_number(r, "fanouts", s->fanouts, 0);

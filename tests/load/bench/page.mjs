@@ -1,0 +1,118 @@
+// docs/benchmarks.md and its plot, from the rows of one run.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+
+import { share } from './figures.mjs';
+import { plot } from './plot.mjs';
+import { versionOf } from './process.mjs';
+import { cells, HEAD } from './table.mjs';
+
+function versionOfPeer(name) {
+  try {
+    const file = new URL(`../peers/node_modules/${name}/package.json`, import.meta.url);
+    return JSON.parse(readFileSync(file, 'utf8')).version;
+  } catch {
+    return 'not installed';
+  }
+}
+
+function versionOfPackage(name) {
+  try {
+    const words = ['-W', '-f=${Version}', name];
+    return execFileSync('dpkg-query', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  } catch {
+    return 'not installed';
+  }
+}
+
+async function machine() {
+  const cpu = os.cpus();
+  const release = readFileSync('/etc/os-release', 'utf8');
+  return [
+    ['machine', `${cpu[0].model.trim()}, ${cpu.length} processors, ${Math.round(os.totalmem() / 2 ** 30)} GiB`],
+    ['system', `${/PRETTY_NAME="(.*)"/.exec(release)?.[1]}, Linux ${os.release()}`],
+    ['compiler', `gcc ${await versionOf('cc', ['--version'])}, -O2`],
+    ['Debian packages', ['nginx', 'libnginx-mod-nchan', 'redis-server', 'libwebsockets-dev', 'libuv1-dev']
+      .map((name) => `${name} ${versionOfPackage(name)}`).join(', ')],
+    ['npm packages', `${['fastify', 'ioredis', 'ws'].map((name) => `${name} ${versionOfPeer(name)}`).join(', ')}, Node ${process.versions.node}`],
+  ];
+}
+
+const line = (columns) => `| ${columns.join(' | ')} |`;
+
+export async function writePage(docs, rows, seconds) {
+  const table = [HEAD, HEAD.map(() => '---'), ...rows.map(cells)].map(line).join('\n');
+  const about = [['', ''], ['---', '---'], ...(await machine())].map(line).join('\n');
+  writeFileSync(
+    path.join(docs, 'benchmarks.md'),
+    `# Benchmarks
+
+<!-- Written by \`make bench\`; do not edit. -->
+
+What the daemon takes for its work, beside programs that are known to be fast, measured on one
+machine in one run of ${Math.round(seconds / 60)} minutes on ${new Date().toISOString().slice(0, 10)}. Absolute figures say
+little about yours, and the machine had other work to do; the ratios are what counts.
+
+${table}
+
+![Each row as a share of its goal](benchmarks.svg)
+
+A dot left of the line meets its goal.
+
+${about}
+
+## How it is measured
+
+- The load is \`au-load\`, on the second processor; the server under test has the first. Everybody gets
+  the same bytes over the same number of connections (50), one request at a time on each.
+- CPU is the processor time of the server's process, from the kernel, for each request or frame; in
+  the Redis rows Redis shares the load's processor, and each process is counted alone.
+- Rounds alternate: ours, peer, ours, peer. A figure is the median of its rounds, a ratio the
+  median of the rounds' own ratios, so it need not be the quotient of the two figures beside it.
+- A fan-out is one change of a count, made by a join, and the frame that every socket hears of it:
+  one a second for everybody, because that is the daemon's own pace.
+- Memory is the resident memory that was added, divided by what was opened or joined; the kernel's
+  buffers are not in it.
+- The longest hold of the loop is the smaller of two bounds: the daemon's own
+  \`au_loop_lag_max_milliseconds\`, since its start and with the filling of its table, and the slowest
+  of one \`/health\` a millisecond during the ticks, which takes in the machine's other work.
+- What is measured by the clock (fan-outs, storm, ticks) runs before the machine's other work, with
+  \`chrt -r\`, where the user may: on a busy machine the scheduler would be measured instead.
+- "Others" send one \`/health\` a millisecond on one connection while the sockets come; their clock
+  starts when the request is due.
+
+## Peers
+
+- **nginx \`return 200\`**: one worker, no log. It parses the same request and answers a constant.
+- **bare**: \`tests/load/bare.c\`, an epoll loop that does nothing but \`accept\`, \`recv\` and \`send\`. No
+  parser, no time-outs, no table: a floor, not a server.
+- **Nchan**: nginx's module for fan-out, one worker, no stored messages. Its sockets are ready with
+  the handshake; ours have authenticated and are counted.
+- **ws** and **Fastify + ioredis**: the stack of the reference, one process each; a beat is one
+  \`SET … EX\` there, and two writes here.
+- **redis-benchmark**: the same two writes with the same sizes, 50 in a pipeline, in Redis's own time.
+- uWebSockets.js is not measured: the npm registry has no build of it.
+
+## Measure it yourself
+
+    make bench                  # all of it; writes this page
+    make bench BENCH=quick      # under a minute, to see that everything works
+    make bench ROWS=http,storm  # some of it
+
+\`au-load\` is installed with the daemon and loads the one you have, on this machine only:
+
+    au-load beat http://127.0.0.1:3001 --pid $(pgrep -x active-users)
+    au-load sockets ws://127.0.0.1:3003 --changes-at http://127.0.0.1:3001 --sockets 5000
+    au-load --help
+
+Switch the limits off for that: \`--rate-ip 0 --rate-customer 0\`.
+`,
+  );
+  const dots = rows.filter((row) => row.figure).map((row) => ({
+    label: row.peer ? `${row.what} : ${row.peer.replaceAll('`', '')}` : row.what,
+    share: share(row, row.figure),
+  }));
+  writeFileSync(path.join(docs, 'benchmarks.svg'), plot(dots));
+}
