@@ -17,7 +17,7 @@ typedef struct requests {
   exchange **idle;       /* paced: who may send */
   uint32_t idle_count;
   exchange **all;
-  uint64_t started, answered, lost;
+  uint64_t started, answered, lost, sessions;
   uint64_t begin_ns, end_ns, give_up_ns;
   bool running, over; /* over: no new request is begun */
   uv_timer_t timer;
@@ -55,20 +55,20 @@ static void finish_if_done(requests *q) {
   if (q->running && !may_begin(q) && q->answered + q->lost == q->started) finish(q);
 }
 
-/* The due time is set before, because a paced one lies in the past. */
+static uint32_t next_session(requests *q) {
+  return q->run->options->first + (uint32_t)(q->sessions++ % q->run->options->sessions);
+}
+
+/* A paced request was due in the past. */
 static void begin_request(requests *q, exchange *x, uint64_t due_ns) {
   const load_options *o = q->run->options;
   uint32_t *note = exchange_note(x);
-  bool leave = *note & NOTE_LEAVE;
-  uint32_t session = leave ? *note & ~NOTE_LEAVE : o->first + (uint32_t)(q->started % o->sessions);
-  if (o->mode == LOAD_CHURN) {
-    /* Each join takes the place of two in the count, so that every session is used once. */
-    if (!leave) session = o->first + (uint32_t)((q->started / 2) % o->sessions);
-    *note = leave ? 0 : session | NOTE_LEAVE;
-  }
+  bool leaves = *note & NOTE_LEAVE;
+  uint32_t session = leaves ? *note & ~NOTE_LEAVE : next_session(q);
+  if (o->mode == LOAD_CHURN) *note = leaves ? 0 : session | NOTE_LEAVE;
   q->started++;
   *exchange_due_ns(x) = due_ns;
-  exchange_send(x, request_fill(leave ? &q->second : &q->first, session % o->customers, session));
+  exchange_send(x, request_fill(leaves ? &q->second : &q->first, session % o->customers, session));
 }
 
 /* Sends what is due, as far as somebody is idle; the others wait, and their time counts. */
@@ -82,8 +82,11 @@ static void begin_due(requests *q) {
   }
 }
 
+/* A leave follows its join at once, also when the time is over, so that nobody is left behind. */
 static void go_on(requests *q, exchange *x) {
-  if (q->run->options->rate > 0) {
+  if (*exchange_note(x) & NOTE_LEAVE) {
+    begin_request(q, x, uv_hrtime());
+  } else if (q->run->options->rate > 0) {
     q->idle[q->idle_count++] = x;
     begin_due(q);
   } else if (may_begin(q)) {

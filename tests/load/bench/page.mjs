@@ -32,7 +32,7 @@ async function machine() {
   const release = readFileSync('/etc/os-release', 'utf8');
   return [
     ['machine', `${cpu[0].model.trim()}, ${cpu.length} processors, ${Math.round(os.totalmem() / 2 ** 30)} GiB`],
-    ['system', `${/PRETTY_NAME="(.*)"/.exec(release)?.[1]}, Linux ${os.release()}`],
+    ['system', `${/PRETTY_NAME="(.*)"/.exec(release)?.[1]}, Linux ${/^\d+\.\d+/.exec(os.release())?.[0]}`],
     ['compiler', `gcc ${await versionOf('cc', ['--version'])}, -O2`],
     ['Debian packages', ['nginx', 'libnginx-mod-nchan', 'redis-server', 'libwebsockets-dev', 'libuv1-dev']
       .map((name) => `${name} ${versionOfPackage(name)}`).join(', ')],
@@ -51,9 +51,9 @@ export async function writePage(docs, rows, seconds) {
 
 <!-- Written by \`make bench\`; do not edit. -->
 
-What the daemon takes for its work, beside programs that are known to be fast, measured on one
-machine in one run of ${Math.round(seconds / 60)} minutes on ${new Date().toISOString().slice(0, 10)}. Absolute figures say
-little about yours, and the machine had other work to do; the ratios are what counts.
+What the daemon takes for its work, beside programs that are known to be fast. One run of
+${Math.round(seconds / 60)} minutes on one machine, on ${new Date().toISOString().slice(0, 10)}. Absolute figures say little about
+yours, and the machine had other work to do; the ratios are what counts.
 
 ${table}
 
@@ -111,7 +111,7 @@ Switch the limits off for that: \`--rate-ip 0 --rate-customer 0\`.
 `,
   );
   const dots = rows.filter((row) => row.figure).map((row) => ({
-    label: row.peer ? `${row.what} : ${row.peer.replaceAll('`', '')}` : row.what,
+    label: row.peer ? `${row.what} / ${row.peer.replaceAll('`', '')}` : row.what,
     share: share(row, row.figure),
   }));
   writeFileSync(path.join(docs, 'benchmarks.svg'), plot(dots));

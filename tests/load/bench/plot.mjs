@@ -33,7 +33,8 @@ export function plot(dots) {
     const colour = share <= 1 ? '#1a7f5a' : '#c2410c';
     return `<text x="${LEFT - 12}" y="${y + 4}" text-anchor="end">${escape(label)}</text>
 <circle cx="${place(share).toFixed(1)}" cy="${y}" r="5" fill="${colour}"/>
-<text x="${(place(share) + 9).toFixed(1)}" y="${y + 4}" fill="${colour}">${share.toFixed(2)}</text>`;
+<text x="${(place(share) + (share <= 1 ? -9 : 9)).toFixed(1)}" y="${y + 4}" fill="${colour}" \
+text-anchor="${share <= 1 ? 'end' : 'start'}">${share.toFixed(2)}</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${LEFT + WIDTH + 60}" height="${height}" \
 font-family="sans-serif" font-size="11" role="img" aria-label="Share of each goal">

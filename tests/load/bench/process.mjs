@@ -34,10 +34,19 @@ export function versionOf(program, args) {
   });
 }
 
+/** Each program has a process group of its own, with its workers: nginx's outlive its master. */
+function endGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    /* gone already */
+  }
+}
+
 const started = new Set();
 const dirs = new Set();
 process.once('exit', () => {
-  for (const child of started) child.kill('SIGKILL');
+  for (const child of started) endGroup(child.pid);
   for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
@@ -97,7 +106,11 @@ function cleanEnvironment() {
  */
 export function start(program, args, { processor = SERVER, urgent = false } = {}) {
   const [file, ...words] = onProcessor(processor, urgent, program, args);
-  const child = spawn(file, words, { env: cleanEnvironment(), stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(file, words, {
+    env: cleanEnvironment(),
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
+  });
   const running = { pid: child.pid, stdout: '', stderr: '', status: null };
   started.add(child);
   child.stdin.on('error', () => {});
@@ -118,7 +131,7 @@ export function start(program, args, { processor = SERVER, urgent = false } = {}
   running.signal = (name) => running.status === null && child.kill(name);
   running.stop = async () => {
     running.signal('SIGTERM');
-    const late = setTimeout(() => running.signal('SIGKILL'), 5000);
+    const late = setTimeout(() => endGroup(child.pid), 5000);
     await running.exited;
     clearTimeout(late);
   };

@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { ask } from './ask.mjs';
 import {
   childOf,
   command,
@@ -63,10 +64,8 @@ export async function startRedis({ processor = LOAD } = {}) {
 export async function startDaemonOnRedis(flags = {}) {
   const redis = await startRedis();
   const daemon = await startDaemon({ 'redis-url': redis.url, ...flags });
-  await until(daemon, 'the daemon to reach Redis', async () => {
-    const answer = await fetch(`http://${daemon.http}/ready`);
-    return answer.status === 200;
-  });
+  const isReady = async () => (await ask(daemon.http, '/ready'))?.status === 200;
+  await until(daemon, 'the daemon to reach Redis', isReady);
   const stop = daemon.stop;
   daemon.redis = redis;
   daemon.stop = async () => {

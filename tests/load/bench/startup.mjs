@@ -1,29 +1,17 @@
 // From the start of the process to its first answer.
-import http from 'node:http';
-
+import { ask } from './ask.mjs';
 import { compare } from './figures.mjs';
 import { freePort, sleep, start } from './process.mjs';
 import { DAEMON } from './servers.mjs';
 
 const GIVE_UP_MS = 20_000;
 
-function answers(port) {
-  return new Promise((resolve) => {
-    http
-      .get({ host: '127.0.0.1', port, path: '/health', agent: false }, (response) => {
-        response.resume();
-        resolve(response.statusCode === 200);
-      })
-      .once('error', () => resolve(false));
-  });
-}
-
 async function startOnce() {
   const ports = [await freePort(), await freePort()];
   const begun = performance.now();
   const words = ['--host=127.0.0.1', `--http-port=${ports[0]}`, `--ws-port=${ports[1]}`, '--drain=0'];
   const daemon = start(DAEMON, words);
-  while (!(await answers(ports[0]))) {
+  while ((await ask(`127.0.0.1:${ports[0]}`, '/health'))?.status !== 200) {
     if (performance.now() - begun > GIVE_UP_MS || daemon.status !== null)
       throw new Error(`the daemon did not start: ${daemon.stderr.trim()}`);
     await sleep(1);

@@ -1,4 +1,5 @@
 // How long a tick over a large table holds the loop, and what a count costs.
+import { ask } from './ask.mjs';
 import { compare, interleave } from './figures.mjs';
 import { measure } from './load.mjs';
 import { makeUrgent } from './process.mjs';
@@ -8,8 +9,8 @@ const COUNTS = 2_000;
 
 /** The daemon's own word on its longest hold, in ms; null when it has none. */
 async function longestHold(daemon) {
-  const answer = await fetch(`http://${daemon.http}/metrics`);
-  const line = /^au_loop_lag_max_milliseconds (\S+)$/m.exec(await answer.text());
+  const answer = await ask(daemon.http, '/metrics');
+  const line = /^au_loop_lag_max_milliseconds (\S+)$/m.exec(answer?.text ?? '');
   return line ? Number(line[1]) : null;
 }
 
