@@ -18,6 +18,7 @@ typedef struct requests {
   uint32_t idle_count;
   exchange **all;
   uint64_t started, answered, lost, sessions;
+  uint64_t claimed; /* started, and the leaves that are still to follow their joins */
   uint64_t begin_ns, end_ns, give_up_ns;
   bool running, over; /* over: no new request is begun */
   uv_timer_t timer;
@@ -48,7 +49,7 @@ static void finish(requests *q) {
 
 static bool may_begin(const requests *q) {
   uint32_t limit = q->run->options->requests;
-  return !q->over && (limit == 0 || q->started < limit);
+  return !q->over && (limit == 0 || q->claimed < limit);
 }
 
 static void finish_if_done(requests *q) {
@@ -65,6 +66,7 @@ static void begin_request(requests *q, exchange *x, uint64_t due_ns) {
   uint32_t *note = exchange_note(x);
   bool leaves = *note & NOTE_LEAVE;
   uint32_t session = leaves ? *note & ~NOTE_LEAVE : next_session(q);
+  if (!leaves) q->claimed += o->mode == LOAD_CHURN ? 2 : 1;
   if (o->mode == LOAD_CHURN) *note = leaves ? 0 : session | NOTE_LEAVE;
   q->started++;
   *exchange_due_ns(x) = due_ns;
