@@ -50,6 +50,8 @@ static const struct row {
         "where the joins go, if not to the target of the sockets"),
     ROW("pause", "MS", "1100", SETTING_WHOLE, 0, 60000, pause_ms,
         "silence before a change; the daemon tells one a second"),
+    ROW("hold", "MS", "0", SETTING_WHOLE, 0, 600000, hold_ms,
+        "a storm stays so long before it leaves"),
     ROW("watch", NULL, "false", SETTING_BOOL, 0, 1, watch,
         "sockets are dashboards, without a session"),
     ROW("no-auth", NULL, "false", SETTING_BOOL, 0, 1, no_auth,

@@ -39,7 +39,7 @@ typedef struct load_options {
   uint32_t duration_s;
   uint32_t rate; /* requests a second in all; 0: each as soon as the last is answered */
   uint32_t customers, sessions, first;
-  uint32_t sockets, fanouts, pause_ms;
+  uint32_t sockets, fanouts, pause_ms, hold_ms;
   const char *prefix;
   const char *pid_list; /* as given */
   int pids[LOAD_MAX_PIDS];

@@ -81,6 +81,7 @@ static void settle_if_heard(sockets *s) {
 
 static void on_text(void *owner, uint32_t number) {
   sockets *s = owner;
+  if (s->run->options->mode == LOAD_STORM) return; /* its stay is not prolonged by what it hears */
   s->heard_ns = uv_hrtime();
   if (s->phase != FANOUT || !in_audience(s, number) || s->heard_of[number] == s->fanouts + 1)
     return;
@@ -177,12 +178,19 @@ static void show(sockets *s) {
                  crowd_ready(s->crowd), s->fanouts, o->fanouts);
 }
 
+/* How long nothing must be heard before it goes on. */
+static uint32_t wait_ms(const sockets *s) {
+  const load_options *o = s->run->options;
+  uint32_t least = s->phase == QUIET ? o->pause_ms : 0;
+  if (o->mode == LOAD_STORM) least = o->hold_ms;
+  return least > METER_SETTLE_MS ? least : METER_SETTLE_MS;
+}
+
 static void on_timer(uv_timer_t *timer) {
   sockets *s = timer->data;
   const load_options *o = s->run->options;
   uint64_t now_ns = uv_hrtime();
-  uint32_t pause_ms = s->phase == SETTLING || o->mode == LOAD_STORM ? METER_SETTLE_MS : o->pause_ms;
-  bool is_quiet = now_ns - s->heard_ns >= pause_ms * UINT64_C(1000000);
+  bool is_quiet = now_ns - s->heard_ns >= wait_ms(s) * UINT64_C(1000000);
   if (s->run->stopped) {
     finish(s);
   } else if (now_ns - s->begin_ns > o->duration_s * UINT64_C(1000000000)) {

@@ -26,7 +26,7 @@ async function atSize({ scale, use, attempt, note }, size, sockets) {
       pid: server.pid,
       duration: 120,
     };
-    return measure('sockets', server.ws, flags, { urgent: true });
+    return measure('sockets', server.ws, flags, { urgent: 1 });
   };
   const results = await interleave(
     scale.fanoutRounds,

@@ -9,7 +9,7 @@ function wordsOf(flags) {
 }
 
 /** Starts a mode; figures() waits for its end. One that had failures is an error with its words. */
-export function begin(mode, target, flags = {}, { urgent = false } = {}) {
+export function begin(mode, target, flags = {}, { urgent = 0 } = {}) {
   const words = [mode, target, '--json', ...wordsOf(flags)];
   const tool = start(AU_LOAD, words, { processor: LOAD, urgent });
   tool.figures = async () => {

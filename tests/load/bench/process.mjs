@@ -76,7 +76,7 @@ export const LOAD = 1;
 function onProcessor(which, urgent, program, args) {
   const words = [program, ...args];
   if (pinned) words.unshift('taskset', '-c', String(which));
-  if (urgent && urgency()) words.unshift('chrt', '-r', '1');
+  if (urgent && urgency()) words.unshift('chrt', '-r', String(urgent));
   return words;
 }
 
@@ -101,10 +101,10 @@ function cleanEnvironment() {
 }
 
 /**
- * Starts a program; `processor` is SERVER or LOAD, `urgent` as for makeUrgent. The result has pid,
- * output, exited, stop().
+ * Starts a program; `processor` is SERVER or LOAD, `urgent` as for makeUrgent, and 2 goes
+ * before 1. The result has pid, output, exited, stop().
  */
-export function start(program, args, { processor = SERVER, urgent = false } = {}) {
+export function start(program, args, { processor = SERVER, urgent = 0 } = {}) {
   const [file, ...words] = onProcessor(processor, urgent, program, args);
   const child = spawn(file, words, {
     env: cleanEnvironment(),

@@ -94,7 +94,8 @@ export function rowsOf(s) {
       unit: '/s',
       goal: { of: 'ratio', min: 0.6 },
     },
-    { from: 'storm', id: 'others', what: 'others meanwhile, p99', peer: '', unit: 'ms', goal: ours(50) },
+    { from: 'storm', id: 'coming', what: 'others while they come, p99', peer: '', unit: 'ms', goal: ours(50) },
+    { from: 'storm', id: 'leaving', what: 'others while all leave, p99', peer: '', unit: 'ms', goal: ours(50) },
     { from: 'startup', id: 'start', what: 'start to first answer', peer: '', unit: 'ms', goal: ours(50) },
   ];
 }

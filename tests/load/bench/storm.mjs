@@ -1,38 +1,60 @@
-// Everybody comes at once: how fast they are let in, and what those feel who are there already.
-import { compare, interleave, median } from './figures.mjs';
+// Everybody comes at once, and leaves at once: how fast they are let in, and what those feel who are
+// there already.
+import { ask } from './ask.mjs';
+import { compare, interleave } from './figures.mjs';
 import { begin, measure } from './load.mjs';
-import { makeUrgent, sleep, untilIdle } from './process.mjs';
+import { makeUrgent, sleep, until, untilIdle } from './process.mjs';
 import { startBare, startDaemon } from './servers.mjs';
 
 const AT_ONCE = 200;
+const HOLD_MS = 1_000;
+
+async function socketsOf(daemon) {
+  const answer = await ask(daemon.http, '/metrics');
+  return Number(/^au_websocket_sockets (\d+)$/m.exec(answer?.text ?? '')?.[1] ?? 0);
+}
+
+/** The p99 of one /health a millisecond while `work` is done. */
+async function othersDuring(daemon, work) {
+  const each = { connections: 1, rate: 1000, duration: 60 };
+  const probe = begin('health', daemon.http, each, { urgent: 2 });
+  await sleep(50);
+  await work();
+  probe.signal('SIGTERM');
+  return (await probe.figures()).latency_p99_ms;
+}
 
 export async function storm({ scale, must, note }) {
   const daemon = await must('the daemon', startDaemon);
   const bare = await must('bare accept loop', startBare);
   makeUrgent(daemon, bare);
-  const urgent = { urgent: true };
-  const others = [];
-  const rush = async (server, watched) => {
+  const crowd = { sockets: scale.stormSockets, connections: AT_ONCE, duration: 60 };
+  const rush = async (server) => {
     await untilIdle([daemon.pid, bare.pid]);
-    const each = { connections: 1, rate: 1000, duration: 60 };
-    const probe = watched && begin('health', daemon.http, each, urgent);
-    if (probe) await sleep(100);
-    const figures = await measure('storm', server.ws, {
-      sockets: scale.stormSockets,
-      connections: AT_ONCE,
-      duration: 60,
-    });
-    if (probe) {
-      probe.signal('SIGTERM');
-      others.push((await probe.figures()).latency_p99_ms);
-    }
-    return figures.sockets_per_second;
+    return (await measure('storm', server.ws, crowd, { urgent: 1 })).sockets_per_second;
   };
-  const [ours, theirs] = await interleave(scale.stormRounds, [
-    () => rush(daemon, false),
-    () => rush(bare, false),
-  ]);
-  note('storm', compare(ours, theirs));
-  for (let round = 0; round < scale.stormRounds; round++) await rush(daemon, true);
-  note('others', compare([median(others)]));
+  const rates = await interleave(scale.stormRounds, [() => rush(daemon), () => rush(bare)]);
+  note('storm', compare(...rates));
+
+  const coming = [];
+  const leaving = [];
+  for (let round = 0; round < scale.stormRounds; round++) {
+    await untilIdle([daemon.pid]);
+    let tool;
+    const are = async (count) => (await socketsOf(daemon)) === count;
+    coming.push(
+      await othersDuring(daemon, async () => {
+        tool = begin('storm', daemon.ws, { ...crowd, hold: HOLD_MS }, { urgent: 1 });
+        await until(tool, 'all sockets', () => are(scale.stormSockets));
+      }),
+    );
+    leaving.push(
+      await othersDuring(daemon, async () => {
+        await tool.figures();
+        await until(daemon, 'no sockets', () => are(0));
+      }),
+    );
+  }
+  note('coming', compare(coming));
+  note('leaving', compare(leaving));
 }

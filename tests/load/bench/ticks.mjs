@@ -22,7 +22,7 @@ async function watchTicks(daemon, tickMs, ticks) {
   const seconds = Math.max(1, Math.ceil((tickMs * ticks) / 1000));
   makeUrgent(daemon, ...(daemon.redis ? [daemon.redis] : []));
   const probe = { connections: 1, rate: 1000, duration: seconds };
-  const seen = await measure('health', daemon.http, probe, { urgent: true });
+  const seen = await measure('health', daemon.http, probe, { urgent: 1 });
   return Math.min((await longestHold(daemon)) ?? Infinity, seen.latency_max_ms);
 }
 
