@@ -30,12 +30,17 @@ void wire_print_string(buffer *out, au_slice s) {
   buffer_append(out, "\"", 1);
 }
 
+static void print_whole(buffer *out, int64_t value) {
+  if (value < 0) buffer_append_text(out, "-");
+  buffer_append_number(out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
 void wire_print_number(buffer *out, double value) {
   char text[40];
 
   if (!isfinite(value)) value = 0; /* neither JSON nor Redis's readers know another word */
   if (fabs(value) <= 9007199254740992.0 && value == floor(value)) {
-    buffer_append_format(out, "%" PRId64, (int64_t)value);
+    print_whole(out, (int64_t)value);
     return;
   }
   for (int digits = 15; digits <= 17; digits++) {
@@ -63,15 +68,18 @@ static void print_ema(buffer *out, double ema) {
   unsigned fraction = (unsigned)(scaled % 10000);
   int decimals = 4;
 
-  buffer_append_format(out, "%" PRIu64, scaled / 10000);
+  buffer_append_number(out, scaled / 10000);
   if (fraction == 0) return;
   for (; fraction % 10 == 0; fraction /= 10) decimals--;
   buffer_append_format(out, ".%0*u", decimals, fraction);
 }
 
 void wire_print_metrics(buffer *out, const au_metrics *metrics) {
-  buffer_append_format(out, "{\"timestamp\":%" PRId64 ",\"count\":%" PRIu32 ",\"ema\":",
-                       metrics->timestamp_ms, metrics->count);
+  buffer_append_text(out, "{\"timestamp\":");
+  print_whole(out, metrics->timestamp_ms);
+  buffer_append_text(out, ",\"count\":");
+  buffer_append_number(out, metrics->count);
+  buffer_append_text(out, ",\"ema\":");
   print_ema(out, metrics->ema);
   buffer_append_text(out, ",\"customerId\":");
   wire_print_string(out, metrics->customer_id);

@@ -206,13 +206,21 @@ void http_conn_reply(http_conn *conn, const http_reply *reply) {
   bool has_body = reply->content_type != NULL;
   buffer *out = &server->out;
   buffer_clear(out);
-  buffer_append_format(out, "HTTP/1.1 %d %s\r\n", reply->status, http_reason(reply->status));
+  buffer_append_text(out, "HTTP/1.1 ");
+  buffer_append_number(out, (uint64_t)reply->status);
+  buffer_append_text(out, " ");
+  buffer_append_text(out, http_reason(reply->status));
+  buffer_append_text(out, "\r\n");
   buffer_append_text(out, http_server_date(server));
-  if (has_body)
-    buffer_append_format(out, "Content-Type: %s\r\nContent-Length: %zu\r\n", reply->content_type,
-                         reply->body.len);
-  else if (reply->status != 204 && reply->status != 304)
+  if (has_body) {
+    buffer_append_text(out, "Content-Type: ");
+    buffer_append_text(out, reply->content_type);
+    buffer_append_text(out, "\r\nContent-Length: ");
+    buffer_append_number(out, reply->body.len);
+    buffer_append_text(out, "\r\n");
+  } else if (reply->status != 204 && reply->status != 304) {
     buffer_append_text(out, "Content-Length: 0\r\n");
+  }
   buffer_append_slice(out, buffer_slice(&conn->lines));
   if (close)
     buffer_append_text(out, "Connection: close\r\n");

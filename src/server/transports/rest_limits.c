@@ -51,25 +51,31 @@ static void print(const rest_limits *limits, const rate_state *state, buffer *li
   if (state->limit == 0) return; /* off */
   char reset[TIME_ISO_SIZE];
   time_iso_s(clock_wall_ms(limits->clock) + state->reset_in_ms, reset);
-  buffer_append_format(lines,
-                       "X-RateLimit-Limit: %" PRIu32 "\r\nX-RateLimit-Remaining: %" PRIu32
-                       "\r\nX-RateLimit-Reset: %s\r\n",
-                       state->limit, state->remaining, reset);
+  buffer_append_text(lines, "X-RateLimit-Limit: ");
+  buffer_append_number(lines, state->limit);
+  buffer_append_text(lines, "\r\nX-RateLimit-Remaining: ");
+  buffer_append_number(lines, state->remaining);
+  buffer_append_text(lines, "\r\nX-RateLimit-Reset: ");
+  buffer_append_text(lines, reset);
+  buffer_append_text(lines, "\r\n");
 }
 
 rest_verdict rest_limits_check(rest_limits *limits, const net_addr *client, au_slice customer_id,
                                bool free_of_charge, buffer *lines, int64_t *retry_s) {
   int64_t now_ms = clock_mono_ms(limits->clock);
   au_slice ip = net_key(client);
-  rate_state customer = rate_limit_peek(limits->by_customer, customer_id, now_ms);
   if (free_of_charge) {
-    print(limits, &customer, lines);
+    rate_state unpaid = rate_limit_peek(limits->by_customer, customer_id, now_ms);
+    print(limits, &unpaid, lines);
     return REST_ALLOWED;
   }
   rate_state address = rate_limit_peek(limits->by_ip, ip, now_ms);
+  /* A request that one limit blocks does not use up the other. */
+  bool pays = address.allowed && customer_id.len > 0;
+  rate_state customer = pays ? rate_limit_take(limits->by_customer, customer_id, now_ms)
+                             : rate_limit_peek(limits->by_customer, customer_id, now_ms);
   if (address.allowed && customer.allowed) {
     rate_limit_take(limits->by_ip, ip, now_ms);
-    if (customer_id.len > 0) customer = rate_limit_take(limits->by_customer, customer_id, now_ms);
     print(limits, &customer, lines);
     return REST_ALLOWED;
   }

@@ -14,7 +14,7 @@ void buffer_init(buffer *b, size_t max_bytes) {
 }
 
 void buffer_free(buffer *b) {
-  free(b->ptr);
+  if (b->ptr) free(b->ptr);
   buffer_init(b, b->max_bytes);
 }
 
@@ -49,20 +49,12 @@ void buffer_used(buffer *b, size_t len) {
   b->len += len;
 }
 
-void buffer_append(buffer *b, const void *bytes, size_t len) {
-  if (len == 0) return;
-  char *room = buffer_reserve(b, len);
-  if (!room) return;
-  memcpy(room, bytes, len);
-  b->len += len;
-}
-
-void buffer_append_text(buffer *b, const char *text) {
-  buffer_append(b, text, strlen(text));
-}
-
-void buffer_append_slice(buffer *b, au_slice s) {
-  buffer_append(b, s.ptr, s.len);
+void buffer_append_number(buffer *b, uint64_t value) {
+  char digits[20];
+  size_t at = sizeof digits;
+  do digits[--at] = (char)('0' + value % 10);
+  while ((value /= 10) > 0);
+  buffer_append(b, digits + at, sizeof digits - at);
 }
 
 void buffer_append_format(buffer *b, const char *format, ...) {
@@ -92,17 +84,6 @@ void buffer_consume(buffer *b, size_t len) {
   if (len > b->len) len = b->len;
   b->len -= len;
   memmove(b->ptr, b->ptr + len, b->len);
-}
-
-static char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
-bool slice_eq_nocase(au_slice a, au_slice b) {
-  if (a.len != b.len) return false;
-  for (size_t i = 0; i < a.len; i++)
-    if (lower(a.ptr[i]) != lower(b.ptr[i])) return false;
-  return true;
 }
 
 static bool is_blank(char c) {

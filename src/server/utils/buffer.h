@@ -20,9 +20,11 @@ void buffer_free(buffer *b);
 /* Forgets the bytes and the failure, keeps the memory. */
 void buffer_clear(buffer *b);
 
-void buffer_append(buffer *b, const void *bytes, size_t len);
-void buffer_append_text(buffer *b, const char *text);
-void buffer_append_slice(buffer *b, au_slice s);
+static inline void buffer_append(buffer *b, const void *bytes, size_t len);
+static inline void buffer_append_text(buffer *b, const char *text);
+static inline void buffer_append_slice(buffer *b, au_slice s);
+/* In decimal; cheaper than buffer_append_format, for what is in every answer. */
+void buffer_append_number(buffer *b, uint64_t value);
 void buffer_append_format(buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Room for at least `len` more bytes, or NULL (failed is set). Fill it, then
@@ -32,6 +34,22 @@ void buffer_used(buffer *b, size_t len);
 
 /* Drops the first `len` bytes. */
 void buffer_consume(buffer *b, size_t len);
+
+static inline void buffer_append(buffer *b, const void *bytes, size_t len) {
+  if (len == 0) return;
+  char *room = !b->failed && len <= b->cap - b->len ? b->ptr + b->len : buffer_reserve(b, len);
+  if (!room) return;
+  __builtin_memcpy(room, bytes, len);
+  b->len += len;
+}
+
+static inline void buffer_append_text(buffer *b, const char *text) {
+  buffer_append(b, text, __builtin_strlen(text));
+}
+
+static inline void buffer_append_slice(buffer *b, au_slice s) {
+  buffer_append(b, s.ptr, s.len);
+}
 
 static inline au_slice buffer_slice(const buffer *b) {
   return (au_slice){b->ptr, b->len};
@@ -44,8 +62,16 @@ static inline au_slice slice_of(const char *text) {
 static inline bool slice_eq(au_slice a, au_slice b) {
   return a.len == b.len && (a.len == 0 || __builtin_memcmp(a.ptr, b.ptr, a.len) == 0);
 }
+static inline char slice_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
 /* ASCII, ignoring case. */
-bool slice_eq_nocase(au_slice a, au_slice b);
+static inline bool slice_eq_nocase(au_slice a, au_slice b) {
+  if (a.len != b.len) return false;
+  for (size_t i = 0; i < a.len; i++)
+    if (slice_lower(a.ptr[i]) != slice_lower(b.ptr[i])) return false;
+  return true;
+}
 /* Without spaces and tabs at both ends. */
 au_slice slice_trim(au_slice s);
 /* Cuts off and returns what stands before the next `separator` (or the rest);

@@ -1,6 +1,7 @@
 /* The system's clocks and ISO 8601. Knows nothing of who waits for what. */
 #include "time.h"
 
+#include <string.h>
 #include <time.h>
 
 static int64_t read_ms(clockid_t id) {
@@ -24,6 +25,12 @@ const au_clock *clock_system(void) {
   return &system_clock;
 }
 
+static void put_two(char *at, int value) {
+  at[0] = (char)('0' + value / 10);
+  at[1] = (char)('0' + value % 10);
+}
+
+/* By hand: it is in every answer, and strftime is slow. */
 void time_iso_s(int64_t wall_ms, char out[TIME_ISO_SIZE]) {
   const int64_t last_s = 253402300799; /* 9999-12-31T23:59:59Z: four digits end here */
   int64_t s = 0;
@@ -33,5 +40,13 @@ void time_iso_s(int64_t wall_ms, char out[TIME_ISO_SIZE]) {
   time_t seconds = (time_t)s;
   struct tm utc;
   gmtime_r(&seconds, &utc);
-  strftime(out, TIME_ISO_SIZE, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  int year = utc.tm_year + 1900;
+  memcpy(out, "0000-00-00T00:00:00Z", TIME_ISO_SIZE);
+  put_two(out, year / 100);
+  put_two(out + 2, year % 100);
+  put_two(out + 5, utc.tm_mon + 1);
+  put_two(out + 8, utc.tm_mday);
+  put_two(out + 11, utc.tm_hour);
+  put_two(out + 14, utc.tm_min);
+  put_two(out + 17, utc.tm_sec);
 }
