@@ -7,7 +7,8 @@
 typedef struct scanner {
   const unsigned char *at, *end;
   unsigned max_depth;
-  size_t members;
+  wire_member *members; /* of the outermost object; the first `max` */
+  size_t max, count;
 } scanner;
 
 /* The next byte, -1 at the end: a NUL in the text is not its end. */
@@ -115,9 +116,15 @@ static wire_scan_status scan_escape(scanner *s) {
   return WIRE_SCAN_OK;
 }
 
+/* Stands for itself in a string, and is no part of anything. */
+static bool is_plain(unsigned char byte) {
+  return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+}
+
 static wire_scan_status scan_string(scanner *s) {
   s->at++;
   for (;;) {
+    while (s->at < s->end && is_plain(*s->at)) s->at++;
     int byte = peek(s);
     if (byte < 0x20) return WIRE_SCAN_SYNTAX; /* the end, or a raw control byte */
     if (byte >= 0x80) {
@@ -142,11 +149,17 @@ static wire_scan_status scan_word(scanner *s, const char *word) {
 
 static wire_scan_status scan_value(scanner *s, unsigned depth);
 
+static au_slice slice_since(const scanner *s, const unsigned char *start) {
+  return (au_slice){(const char *)start, (size_t)(s->at - start)};
+}
+
 /* The key, the colon and the space around it. */
-static wire_scan_status scan_key(scanner *s) {
+static wire_scan_status scan_key(scanner *s, au_slice *name) {
   if (peek(s) != '"') return WIRE_SCAN_SYNTAX;
+  const unsigned char *start = s->at;
   wire_scan_status status = scan_string(s);
   if (status != WIRE_SCAN_OK) return status;
+  *name = slice_since(s, start);
   skip_space(s);
   if (!take(s, ':')) return WIRE_SCAN_SYNTAX;
   skip_space(s);
@@ -164,13 +177,16 @@ static wire_scan_status scan_container(scanner *s, unsigned depth) {
   skip_space(s);
   if (take(s, close)) return WIRE_SCAN_OK;
   for (;;) {
+    au_slice name = {0};
     if (is_object) {
-      status = scan_key(s);
+      status = scan_key(s, &name);
       if (status != WIRE_SCAN_OK) return status;
     }
-    if (depth == 1) s->members++;
+    const unsigned char *start = s->at;
     status = scan_value(s, depth);
     if (status != WIRE_SCAN_OK) return status;
+    if (depth == 1 && s->count++ < s->max)
+      s->members[s->count - 1] = (wire_member){name, slice_since(s, start)};
     skip_space(s);
     if (take(s, close)) return WIRE_SCAN_OK;
     if (!take(s, ',')) return WIRE_SCAN_SYNTAX;
@@ -191,11 +207,12 @@ static wire_scan_status scan_value(scanner *s, unsigned depth) {
   }
 }
 
-wire_scan_status wire_scan(au_slice text, unsigned max_depth, size_t *members) {
+wire_scan_status wire_scan(au_slice text, unsigned max_depth, wire_member *members, size_t max,
+                           size_t *count) {
   if (text.len == 0) return WIRE_SCAN_NOT_OBJECT;
 
   const unsigned char *start = (const unsigned char *)text.ptr;
-  scanner s = {start, start + text.len, max_depth, 0};
+  scanner s = {start, start + text.len, max_depth, members, max, 0};
   skip_space(&s);
   int first = peek(&s);
   if (first < 0) return WIRE_SCAN_NOT_OBJECT;
@@ -205,13 +222,13 @@ wire_scan_status wire_scan(au_slice text, unsigned max_depth, size_t *members) {
   skip_space(&s);
   if (s.at != s.end) return WIRE_SCAN_SYNTAX;
   if (first != '{') return WIRE_SCAN_NOT_OBJECT;
-  *members = s.members;
+  *count = s.count;
   return WIRE_SCAN_OK;
 }
 
 bool wire_scan_utf8(au_slice text) {
   const unsigned char *start = (const unsigned char *)text.ptr;
-  scanner s = {start, start + text.len, 0, 0};
+  scanner s = {.at = start, .end = start + text.len};
   while (s.at < s.end) {
     if (*s.at < 0x80)
       s.at++;

@@ -21,10 +21,18 @@ typedef enum wire_scan_status {
   WIRE_SCAN_STATUSES,
 } wire_scan_status;
 
-/* Checks the whole of `text` and counts the members of the outermost object.
- * *members is set when the answer is WIRE_SCAN_OK; then any conforming parser takes
- * the text, and its refusal can only be for want of memory. */
-AU_MUST_CHECK wire_scan_status wire_scan(au_slice text, unsigned max_depth, size_t *members);
+/* A member of the outermost object, as it stands in the text: both slices are JSON
+ * values themselves, a string with its quotes and escapes. */
+typedef struct wire_member {
+  au_slice name, value;
+} wire_member;
+
+/* Checks the whole of `text` and lists the members of the outermost object: *count of
+ * them, the first `max` in `members`. Both are of use when the answer is WIRE_SCAN_OK
+ * only; then any conforming parser takes the text, and its refusal can only be for want
+ * of memory. */
+AU_MUST_CHECK wire_scan_status wire_scan(au_slice text, unsigned max_depth, wire_member *members,
+                                         size_t max, size_t *count);
 
 /* Whether any text at all is UTF-8. */
 bool wire_scan_utf8(au_slice text);

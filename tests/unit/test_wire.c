@@ -336,7 +336,8 @@ static void test_out_of_memory(void **state) {
   (void)state;
   cJSON_Hooks hooks = {scarce_malloc, free};
   cJSON_InitHooks(&hooks);
-  static const char body[] = "{" CST ",\"timestamp\":1,\"x\":[{\"y\":\"z\"}]}";
+  /* An escape, which is for cJSON to read. */
+  static const char body[] = "{" CST ",\"timestamp\":1,\"x\":[{\"y\":\"\\n\"}]}";
   wire_beat out;
   wire_error error;
   au_status status = AU_ENOMEM;

@@ -120,11 +120,12 @@ static const struct {
 };
 
 /* In a heap block of its own size, so that ASan sees a byte read too many. */
-static wire_scan_status scan_exact(au_slice text, size_t *members) {
+static wire_scan_status scan_exact(au_slice text, size_t *count) {
   char *copy = malloc(text.len ? text.len : 1);
   assert_non_null(copy);
   memcpy(copy, text.ptr, text.len);
-  wire_scan_status got = wire_scan((au_slice){copy, text.len}, 4, members);
+  wire_member members[1];
+  wire_scan_status got = wire_scan((au_slice){copy, text.len}, 4, members, 1, count);
   free(copy);
   return got;
 }
@@ -173,11 +174,36 @@ static void test_members(void **state) {
   }
 }
 
+static void expect_slice(au_slice got, const char *want) {
+  if (got.len != strlen(want) || memcmp(got.ptr, want, got.len) != 0)
+    fail_msg("want %s, got %.*s", want, (int)got.len, got.ptr);
+}
+
+/* As they stand in the text, without the space around them, and none behind the room. */
+static void test_what_members_say(void **state) {
+  (void)state;
+  static const char text[] =
+      " { \"a\" : \"x\\n\" , \"\\u0062\":-1.5e3 ,\"c\":{\"d\":[1 , 2]},\"e\":null } ";
+  wire_member members[4] = {{{0}, {0}}};
+  size_t count = 0;
+  assert_int_equal(wire_scan((au_slice){text, sizeof text - 1}, 4, members, 3, &count),
+                   WIRE_SCAN_OK);
+  assert_int_equal(count, 4);
+  expect_slice(members[0].name, "\"a\"");
+  expect_slice(members[0].value, "\"x\\n\"");
+  expect_slice(members[1].name, "\"\\u0062\"");
+  expect_slice(members[1].value, "-1.5e3");
+  expect_slice(members[2].name, "\"c\"");
+  expect_slice(members[2].value, "{\"d\":[1 , 2]}");
+  assert_null(members[3].name.ptr);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_cases),
       cmocka_unit_test(test_every_prefix),
       cmocka_unit_test(test_members),
+      cmocka_unit_test(test_what_members_say),
   };
   return cmocka_run_group_tests_name("wire_scan", tests, NULL, NULL);
 }
