@@ -26,7 +26,8 @@ enum {
 struct au_server {
   uv_loop_t *loop;
   au_config config;
-  const au_clock *clock;
+  au_clock clock;
+  int64_t wall_ms, wall_at_ms; /* the wall clock, and the turn that it was read in */
   stats counters;
   au_store *store;
   au_store_events events;
@@ -61,6 +62,23 @@ static au_status failed(au_status status, const char *what, const char *why) {
   return status;
 }
 
+/* ---- the clock ------------------------------------------------------------ */
+
+/* The time at which the turn of the loop began. A beat asks for it ten times, and the
+ * loop's timers go by it too, so what is due by one is due by the other. */
+static int64_t turn_mono_ms(void *arg) {
+  const au_server *server = arg;
+  return (int64_t)uv_now(server->loop);
+}
+
+static int64_t turn_wall_ms(void *arg) {
+  au_server *server = arg;
+  int64_t turn_ms = turn_mono_ms(server);
+  if (turn_ms != server->wall_at_ms) server->wall_ms = clock_wall_ms(clock_system());
+  server->wall_at_ms = turn_ms;
+  return server->wall_ms;
+}
+
 /* ---- joints between the parts -------------------------------------------- */
 
 static void on_store_changed(void *arg, au_slice customer_id) {
@@ -70,7 +88,7 @@ static void on_store_changed(void *arg, au_slice customer_id) {
 
 static void on_store_published(void *arg, const au_metrics *metrics) {
   au_server *server = arg;
-  broadcast_publish(server->broadcast, metrics, clock_mono_ms(server->clock));
+  broadcast_publish(server->broadcast, metrics, clock_mono_ms(&server->clock));
 }
 
 static void on_broadcast_wake(void *arg) {
@@ -127,11 +145,11 @@ static uint32_t connection_limit(const au_config *config) {
 static au_status create_store(au_server *server, map_seed seed) {
   server->events = (au_store_events){on_store_changed, on_store_published, server};
   if (server->config.redis_url[0] == '\0')
-    return memory_store_create(server->loop, &server->config, server->clock, seed, &server->events,
+    return memory_store_create(server->loop, &server->config, &server->clock, seed, &server->events,
                                NULL, &server->store);
   const char *reason = "";
   au_status status =
-      redis_store_create(server->loop, &server->config, server->clock, seed, &server->counters,
+      redis_store_create(server->loop, &server->config, &server->clock, seed, &server->counters,
                          &server->events, &reason, &server->store);
   return status == AU_EINVAL ? failed(status, "redis-url", reason) : status;
 }
@@ -153,7 +171,7 @@ static au_status create_services(au_server *server, map_seed seed) {
   if (status != AU_OK) return status;
   ticker_config ticking = {
       .loop = server->loop,
-      .clock = server->clock,
+      .clock = &server->clock,
       .store = server->store,
       .broadcast = server->broadcast,
       .counters = &server->counters,
@@ -170,7 +188,7 @@ static au_status create_transports(au_server *server, map_seed seed) {
   const au_config *config = &server->config;
   rest_config routing = {
       .config = config,
-      .clock = server->clock,
+      .clock = &server->clock,
       .presence = server->presence,
       .store = server->store,
       .counters = &server->counters,
@@ -184,7 +202,7 @@ static au_status create_transports(au_server *server, map_seed seed) {
 
   http_server_config listening = {
       .loop = server->loop,
-      .clock = server->clock,
+      .clock = &server->clock,
       .counters = &server->counters,
       .handler = rest_handler(server->rest),
       .header_timeout_ms = config->header_timeout_ms,
@@ -195,7 +213,7 @@ static au_status create_transports(au_server *server, map_seed seed) {
   if (status != AU_OK || !config->enable_websocket) return status;
   websocket_config sockets = {
       .loop = server->loop,
-      .clock = server->clock,
+      .clock = &server->clock,
       .config = config,
       .presence = server->presence,
       .broadcast = server->broadcast,
@@ -232,7 +250,9 @@ au_status au_server_create(uv_loop_t *loop, const au_config *config, au_server *
   if (!server) return failed(AU_ENOMEM, "out of memory", "");
   server->loop = loop;
   server->config = *config;
-  server->clock = clock_system();
+  server->clock = (au_clock){turn_wall_ms, turn_mono_ms, server};
+  uv_update_time(loop);
+  server->wall_at_ms = -1;
   log_configure(config->log_level, config->log_format);
 
   (void)uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
