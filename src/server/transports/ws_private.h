@@ -29,6 +29,7 @@ typedef enum ws_wait {
 
 struct ws_socket {
   struct lws *wsi;
+  int fd;
   websocket *ws;
   ws_socket *prev, *next; /* in websocket.sockets */
   unsigned refs;          /* one is libwebsockets', one for each operation in flight */
