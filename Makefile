@@ -282,6 +282,9 @@ install: all ## install under DESTDIR and PREFIX
 	install -Dm644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libactive_users.a
 	install -d $(DESTDIR)$(PREFIX)/include/active_users
 	install -m644 include/active_users/*.h $(DESTDIR)$(PREFIX)/include/active_users/
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local|$(PREFIX)|' docker/active-users@.service \
+	  > $(DESTDIR)$(PREFIX)/lib/systemd/system/active-users@.service
 
 clean: ## remove what was built
 	rm -rf build

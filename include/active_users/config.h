@@ -19,6 +19,7 @@ typedef struct au_config {
   uint32_t http_port;             /* REST and upgrades; 0: any free port; 3001 */
   uint32_t ws_port;               /* WebSocket; 0: any free port; 3003 */
   bool enable_websocket;          /* false: no WebSocket listener, upgrades get 404; true */
+  bool reuse_port;                /* other processes of this user may listen there too; false */
   const char *redis_url;          /* "": the memory store; "" */
   const char *redis_ca;           /* PEM file of authorities for rediss://; "": the system's; "" */
   uint32_t presence_ttl_s;        /* 1 to 86400; 180 */

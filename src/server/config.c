@@ -10,6 +10,7 @@ void au_config_init(au_config *config) {
       .http_port = 3001,
       .ws_port = 3003,
       .enable_websocket = true,
+      .reuse_port = false,
       .redis_url = "",
       .redis_ca = "",
       .presence_ttl_s = 180,

@@ -36,6 +36,8 @@ enum { OPTION_TEXT_MAX = 8000 }; /* bytes of the longest value; fits a line of t
     "WebSocket; 0: any free port")                                                                 \
   X("Listening", "enable-websocket", "AU_ENABLE_WEBSOCKET", config.enable_websocket, IS_BOOL, 0,   \
     "BOOL", "false: nothing listens on ws-port, an upgrade gets 404")                              \
+  X("Listening", "reuse-port", "AU_REUSE_PORT", config.reuse_port, IS_BOOL, 0, "BOOL",             \
+    "true: several daemons may listen on the same ports, one for each core")                       \
   X("Listening", "max-connections", "AU_MAX_CONNECTIONS", config.max_connections,                  \
     IS_WHOLE(0, 10e6), 0, "N", "above it accepting pauses; 0: 90 % of the descriptor limit")       \
   X("Presence", "redis-url", "AU_REDIS_URL", config.redis_url, IS_TEXT(0, 2048), OPTION_SECRET,    \

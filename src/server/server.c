@@ -207,6 +207,7 @@ static au_status create_transports(au_server *server, map_seed seed) {
       .handler = rest_handler(server->rest),
       .header_timeout_ms = config->header_timeout_ms,
       .idle_timeout_ms = config->idle_timeout_ms,
+      .reuse_port = config->reuse_port,
       .max_connections = connection_limit(config),
   };
   status = http_server_create(&listening, &server->http);

@@ -9,6 +9,7 @@ static const struct {
     {"http-port", "AU_HTTP_PORT", "3001", "65535", "65535"},
     {"ws-port", "AU_WS_PORT", "3003", "0", "0"},
     {"enable-websocket", "AU_ENABLE_WEBSOCKET", "true", "off", "false"},
+    {"reuse-port", "AU_REUSE_PORT", "false", "true", "true"},
     {"max-connections", "AU_MAX_CONNECTIONS", "0", "10000000", "10000000"},
     {"redis-url", "AU_REDIS_URL", "\"\"", "redis://h:1/2", "\"redis://h:1/2\""},
     {"presence-ttl", "AU_PRESENCE_TTL", "180", "1", "1"},

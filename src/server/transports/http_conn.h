@@ -89,6 +89,7 @@ typedef struct http_server_config {
   http_handler handler;
   int64_t header_timeout_ms; /* for a whole head, then for a whole body */
   int64_t idle_timeout_ms;
+  bool reuse_port;          /* its ports may be shared with other servers that say so */
   uint32_t max_connections; /* slots; above it accepting pauses */
 } http_server_config;
 

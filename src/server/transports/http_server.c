@@ -4,6 +4,7 @@
 
 #include "../utils/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -92,6 +93,16 @@ static void on_door_closed(uv_handle_t *handle) {
   http_server_handle_closed(door->server);
 }
 
+/* The kernel then spreads connections over all that listen there (SO_REUSEPORT). */
+static int share_port(uv_tcp_t *tcp) {
+  uv_os_fd_t fd;
+  int on = 1, rc = uv_fileno((uv_handle_t *)tcp, &fd);
+  if (rc != 0) return rc;
+  return setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0
+             ? 0
+             : uv_translate_sys_error(errno);
+}
+
 au_status http_server_listen(http_server *server, const char *host, uint16_t *port, int id,
                              const char **reason) {
   if (server->door_count == HTTP_MAX_DOORS) return AU_EFULL;
@@ -105,7 +116,7 @@ au_status http_server_listen(http_server *server, const char *host, uint16_t *po
   http_door *door = &server->doors[server->door_count++];
   door->server = server;
   door->id = id;
-  int rc = uv_tcp_init(server->config.loop, &door->tcp);
+  int rc = uv_tcp_init_ex(server->config.loop, &door->tcp, addr.ss_family); /* with a socket */
   if (rc != 0) {
     server->door_count--;
     *reason = uv_strerror(rc);
@@ -113,7 +124,8 @@ au_status http_server_listen(http_server *server, const char *host, uint16_t *po
   }
   server->open_handles++;
   door->tcp.data = door;
-  rc = uv_tcp_bind(&door->tcp, (struct sockaddr *)&addr, 0);
+  if (server->config.reuse_port) rc = share_port(&door->tcp);
+  if (rc == 0) rc = uv_tcp_bind(&door->tcp, (struct sockaddr *)&addr, 0);
   if (rc == 0) rc = uv_listen((uv_stream_t *)&door->tcp, LISTEN_BACKLOG, on_connection);
   int len = (int)sizeof addr;
   if (rc == 0) rc = uv_tcp_getsockname(&door->tcp, (struct sockaddr *)&addr, &len);
