@@ -20,6 +20,7 @@
 
 enum {
   SPARE_DESCRIPTORS = 64, /* for Redis, logs and the moment of an upgrade */
+  SLOW_TURN_US = 5000,    /* what long work is cut into stays well below */
   HURRY_AFTER_MS = 2000,  /* after the drain, for requests still in flight */
 };
 
@@ -117,8 +118,11 @@ static void on_before_poll(uv_prepare_t *prepare) {
   au_server *server = prepare->data;
   uint64_t now_ns = uv_hrtime(), idle_ns = uv_metrics_idle_time(server->loop);
   if (server->turn_ns != 0) {
-    uint64_t held_ms = (now_ns - server->turn_ns - (idle_ns - server->idle_ns)) / 1000000;
-    if (held_ms > server->counters.loop_lag_ms) server->counters.loop_lag_ms = held_ms;
+    uint64_t held_us = (now_ns - server->turn_ns - (idle_ns - server->idle_ns)) / 1000;
+    stats *counters = &server->counters;
+    counters->loop_busy_us += held_us;
+    if (held_us > SLOW_TURN_US) counters->loop_slow_turns++;
+    if (held_us / 1000 > counters->loop_lag_ms) counters->loop_lag_ms = held_us / 1000;
   }
   server->turn_ns = now_ns;
   server->idle_ns = idle_ns;
