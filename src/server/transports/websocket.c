@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 enum {
@@ -14,7 +15,8 @@ enum {
   TX_BYTES = 4096,         /* the longest frame sent in one piece */
   STOP_STEP_MS = 5,        /* between two steps of a stop */
   STOP_PATIENCE_MS = 2000, /* after the last close, for peers to answer it */
-  DESTROY_TURNS = 4,       /* the event pipe, then two handles, closed one turn after another */
+  BUFFERED_MAX = 64,       /* reads of what came behind one handshake */
+  SERVE_SLICE = 64,        /* sockets served in a turn; a reset of one takes up to 40 us */
   STOP_SLICE = 200,        /* sockets closed in a step */
 };
 
@@ -38,6 +40,7 @@ static void on_closed(websocket *ws, ws_socket *s) {
   else
     ws->sockets = s->next;
   if (s->next) s->next->prev = s->prev;
+  s->gone = true;
   ws->config.counters->ws_sockets--;
   ws->config.released(ws->config.released_arg);
   ws_socket_unref(s);
@@ -56,7 +59,10 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     return 0;
   case LWS_CALLBACK_SERVER_WRITEABLE: ws_socket_writable(*held); return 0;
   case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-    if (!(*held)->closing) ws_socket_leave(*held, true);
+    if (!(*held)->closing) {
+      ws_socket_leave(*held, true);
+      expiry_arm(&ws->expiry, &ws->waits[WS_WAIT_CLOSE], &(*held)->timer);
+    }
     return (*held)->close_sent ? -1 : 0; /* the answer to ours ends it */
   case LWS_CALLBACK_CLOSED:
     if (held && *held) on_closed(ws, *held);
@@ -76,6 +82,69 @@ static const struct lws_protocols protocols[] = {
 
 /* Idle sockets are pinged by us. */
 static const lws_retry_bo_t no_pings = {0};
+
+/* ---- sockets that are ready ---------------------------------------------- */
+
+/* libwebsockets is not given the loop: it would serve in one turn however many sockets
+ * are ready, and ten thousand that are reset at once held the loop for a quarter of a
+ * second. Its sockets are in an epoll of their own, which the loop sees as one
+ * descriptor and serves a slice of in each turn. */
+static bool poll_for(ws_socket *s, int operation, uint32_t events) {
+  struct epoll_event event = {.events = events, .data.ptr = s};
+  return epoll_ctl(s->ws->epoll, operation, s->fd, &event) == 0;
+}
+
+bool ws_watch(ws_socket *s) {
+  return poll_for(s, EPOLL_CTL_ADD, EPOLLIN);
+}
+
+void ws_wait_for_room(ws_socket *s) {
+  if (s->wants_room || s->gone) return;
+  s->wants_room = poll_for(s, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+  if (!s->wants_room) ws_socket_kill(s);
+}
+
+static void serve_for(ws_socket *s, short revents) {
+  struct lws_pollfd pollfd = {s->fd, LWS_POLLIN | LWS_POLLOUT, revents};
+  (void)lws_service_fd(s->ws->context, &pollfd); /* s->gone tells whether it has ended */
+}
+
+/* What libwebsockets holds and has not yet read: what came behind the handshake. */
+static void serve_buffered(websocket *ws) {
+  for (int i = 0; i < BUFFERED_MAX && lws_service_adjust_timeout(ws->context, 1, 0) == 0; i++)
+    _lws_plat_service_forced_tsi(ws->context, 0);
+}
+
+static void serve(ws_socket *s, uint32_t events) {
+  short revents = 0;
+  if (events & EPOLLIN) revents |= LWS_POLLIN;
+  if (events & (EPOLLHUP | EPOLLERR)) revents |= LWS_POLLHUP;
+  s->refs++;
+  if (revents) serve_for(s, revents);
+  serve_buffered(s->ws);
+  if (s->wants_room && !s->gone) {
+    s->wants_room = false;
+    poll_for(s, EPOLL_CTL_MOD, EPOLLIN);
+  }
+  /* Always: whether libwebsockets has something to say of its own, a pong or the answer
+   * to a close, it does not tell. */
+  if (!s->gone) serve_for(s, LWS_POLLOUT);
+  if (!s->gone && ws_socket_has_unsent(s)) ws_wait_for_room(s);
+  if (!s->gone && !s->closing && lws_get_close_length(s->wsi) > 0) {
+    ws_socket_leave(s, false); /* libwebsockets refuses what came, and waits for the end */
+    expiry_arm(&s->ws->expiry, &s->ws->waits[WS_WAIT_CLOSE], &s->timer);
+  }
+  ws_socket_unref(s);
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events) {
+  websocket *ws = poll->data;
+  struct epoll_event ready[SERVE_SLICE];
+  (void)status;
+  (void)events;
+  int n = epoll_wait(ws->epoll, ready, SERVE_SLICE, 0);
+  for (int i = 0; i < n; i++) serve(ready[i].data.ptr, ready[i].events);
+}
 
 /* ---- time-outs ----------------------------------------------------------- */
 
@@ -117,10 +186,12 @@ void websocket_adopt(websocket *ws, int fd, au_slice key, au_slice early) {
   if (!fits)
     log_error("websocket", "descriptor too high, raise the limit before the start",
               LOG_INT("limit", ws->fd_limit));
-  if (bytes.failed || ws->stopping || !fits)
+  if (bytes.failed || ws->stopping || !fits) {
     close(fd);
-  else
+  } else {
     lws_adopt_socket_vhost_readbuf(ws->vhost, fd, bytes.ptr, bytes.len);
+    if (early.len > 0 && ws->sockets) serve(ws->sockets, 0); /* the newest */
+  }
   buffer_free(&bytes);
   /* An adopted one gives its slot back when it closes. */
   if (!ws->adopted) ws->config.released(ws->config.released_arg);
@@ -144,13 +215,10 @@ au_status websocket_create(const websocket_config *config, const char **reason, 
   deadline_queue_init(&ws->waits[WS_WAIT_STALL], settings->ws_pong_timeout_ms);
   deadline_queue_init(&ws->waits[WS_WAIT_CLOSE], WS_CLOSE_MS);
 
-  void *loops[] = {config->loop};
   struct lws_context_creation_info info = {
       .port = CONTEXT_PORT_NO_LISTEN,
       .protocols = protocols,
-      .options = LWS_SERVER_OPTION_LIBUV,
       .retry_and_idle_policy = &no_pings,
-      .foreign_loops = loops,
       .user = ws,
       .pcontext = &ws->context, /* set to NULL when it has ended */
       .gid = (gid_t)-1,
@@ -160,16 +228,20 @@ au_status websocket_create(const websocket_config *config, const char **reason, 
   lws_set_log_level(0, NULL); /* its lines are not ours; what matters we log */
   ws->context = lws_create_context(&info);
   if (ws->context) ws->vhost = lws_get_vhost_by_name(ws->context, "default");
-  if (!ws->vhost) {
+  ws->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (!ws->vhost || ws->epoll < 0 || uv_poll_init(config->loop, &ws->ready, ws->epoll) != 0) {
     if (ws->context) lws_context_destroy(ws->context);
+    if (ws->epoll >= 0) close(ws->epoll);
     free(ws);
-    *reason = "libwebsockets cannot use libuv; is libwebsockets-evlib-uv installed?";
+    *reason = "libwebsockets or epoll cannot be had";
     return AU_EINVAL;
   }
+  ws->ready.data = ws;
+  uv_poll_start(&ws->ready, UV_READABLE, on_ready);
   expiry_init(&ws->expiry, config->loop, config->clock, ws->waits, WS_WAIT_COUNT, on_expired, ws);
   uv_timer_init(config->loop, &ws->stop_timer);
   ws->stop_timer.data = ws;
-  ws->open_handles = 2;
+  ws->open_handles = 3;
   *out = ws;
   return AU_OK;
 }
@@ -182,7 +254,7 @@ static void on_expiry_closed(void *arg) {
   handle_closed(arg);
 }
 
-static void on_timer_closed(uv_handle_t *handle) {
+static void on_uv_closed(uv_handle_t *handle) {
   handle_closed(handle->data);
 }
 
@@ -216,11 +288,8 @@ static void kill_some(websocket *ws) {
   }
 }
 
-/* libwebsockets ends in steps: its sockets first, then the context, whose handles
- * close over the next turns of the loop, then the context's memory. It can do none of
- * it inside its own callback, hence a timer of ours; and turns are counted, not
- * milliseconds, since the last step unloads the plugin whose code the close callbacks
- * are. This timer fires at most once a turn. */
+/* Its sockets end first, then libwebsockets itself; it can do neither inside its own
+ * callback, hence a timer of ours. */
 static void on_stop_step(uv_timer_t *timer) {
   websocket *ws = timer->data;
   if (ws->sockets) {
@@ -228,13 +297,9 @@ static void on_stop_step(uv_timer_t *timer) {
     if (drain(ws, now_ms) && now_ms > ws->stop_told_ms + STOP_PATIENCE_MS) kill_some(ws);
     return;
   }
-  if (ws->context) {
-    bool first = ws->destroy_turns == 0, last = ws->destroy_turns == DESTROY_TURNS;
-    if (!last) ws->destroy_turns++;
-    if (first || last) lws_context_destroy(ws->context);
-    return;
-  }
-  uv_close((uv_handle_t *)&ws->stop_timer, on_timer_closed);
+  lws_context_destroy(ws->context);
+  uv_close((uv_handle_t *)&ws->stop_timer, on_uv_closed);
+  uv_close((uv_handle_t *)&ws->ready, on_uv_closed);
   expiry_close(&ws->expiry, on_expiry_closed);
 }
 
@@ -249,5 +314,6 @@ void websocket_stop(websocket *ws, void (*stopped)(void *arg), void *arg) {
 }
 
 void websocket_free(websocket *ws) {
+  if (ws) close(ws->epoll);
   free(ws);
 }

@@ -42,9 +42,11 @@ struct ws_socket {
   buffer partial;                 /* pieces of a message */
   uint16_t close_code;            /* to be sent, when `closing` was our wish */
   uint8_t reply_count, errors;
+  bool wants_room; /* is told when the kernel has room for what waits */
   bool authing, authed, renewing;
   bool vanished; /* the peer went while one of these was in flight */
   bool close_sent, killed;
+  bool gone;    /* libwebsockets has freed its part */
   bool closing; /* nothing is read or sent any more */
 };
 
@@ -53,6 +55,8 @@ struct websocket {
   struct lws_context *context; /* NULL once libwebsockets has ended */
   struct lws_vhost *vhost;
   ws_socket *sockets;
+  int epoll; /* of the sockets */
+  uv_poll_t ready;
   long fd_limit; /* descriptors that libwebsockets has room for */
   bool adopted;  /* set by a handshake, read by websocket_adopt */
   deadline_queue waits[WS_WAIT_COUNT];
@@ -62,12 +66,17 @@ struct websocket {
   int64_t stop_began_ms, stop_told_ms; /* when the last socket was told */
   uint64_t stop_sockets;               /* how many there were */
   uint64_t stop_closed;                /* how many of them were told */
-  unsigned destroy_turns;              /* since libwebsockets was told to end */
   bool stopping;
   unsigned open_handles;
   void (*stopped)(void *arg);
   void *stopped_arg;
 };
+
+/* websocket.c */
+/* Adds a socket to those that are served; false when the kernel refuses. */
+bool ws_watch(ws_socket *s);
+/* Has the socket told, by ws_socket_writable, once the kernel has room. */
+void ws_wait_for_room(ws_socket *s);
 
 /* ws_socket.c */
 ws_socket *ws_socket_create(websocket *ws, struct lws *wsi);
@@ -75,6 +84,8 @@ void ws_socket_unref(ws_socket *s);
 void ws_socket_receive(ws_socket *s, au_slice piece);
 /* The kernel has taken what was sent: there is room for what waits. */
 void ws_socket_writable(ws_socket *s);
+/* Whether anything waits for room. */
+bool ws_socket_has_unsent(const ws_socket *s);
 void ws_socket_ping(ws_socket *s);
 /* Says goodbye with a code, as soon as the peer reads; its session is not touched. */
 void ws_socket_close(ws_socket *s, uint16_t code);

@@ -27,6 +27,10 @@ ws_socket *ws_socket_create(websocket *ws, struct lws *wsi) {
   s->wsi = wsi;
   s->fd = lws_get_socket_fd(wsi);
   s->refs = 1;
+  if (!ws_watch(s)) {
+    free(s);
+    return NULL;
+  }
   s->subscriber.deliver = deliver;
   buffer_init(&s->partial, WIRE_MAX_MESSAGE_BYTES);
   s->next = ws->sockets;
@@ -79,7 +83,10 @@ static void send_close(ws_socket *s) {
   at[2] = (unsigned char)(s->close_code >> 8);
   at[3] = (unsigned char)s->close_code;
   s->close_sent = true;
-  if (lws_write(s->wsi, at, 4, LWS_WRITE_HTTP) < 0) ws_socket_kill(s);
+  if (lws_write(s->wsi, at, 4, LWS_WRITE_HTTP) < 0)
+    ws_socket_kill(s);
+  else if (lws_partial_buffered(s->wsi))
+    ws_wait_for_room(s);
 }
 
 void ws_socket_close(ws_socket *s, uint16_t code) {
@@ -88,7 +95,7 @@ void ws_socket_close(ws_socket *s, uint16_t code) {
   s->close_code = code;
   arm(s, WS_WAIT_CLOSE);
   if (lws_partial_buffered(s->wsi))
-    lws_callback_on_writable(s->wsi);
+    ws_wait_for_room(s);
   else
     send_close(s);
 }
@@ -125,8 +132,10 @@ static void write_frame(ws_socket *s, frame *message) {
   if (sent == (ssize_t)bytes.len) return;
   if (sent < 0 && (errno == EAGAIN || errno == EINTR)) sent = 0;
   if (sent >= 0 && lws_write(s->wsi, (unsigned char *)bytes.ptr + sent, bytes.len - (size_t)sent,
-                             LWS_WRITE_HTTP) >= 0)
+                             LWS_WRITE_HTTP) >= 0) {
+    ws_wait_for_room(s);
     return;
+  }
   ws_socket_leave(s, true); /* the connection is gone */
   ws_socket_kill(s);
 }
@@ -134,7 +143,7 @@ static void write_frame(ws_socket *s, frame *message) {
 static void wait_for_reader(ws_socket *s) {
   if (!deadline_armed(&s->stall))
     expiry_arm(&s->ws->expiry, &s->ws->waits[WS_WAIT_STALL], &s->stall);
-  lws_callback_on_writable(s->wsi);
+  ws_wait_for_room(s);
 }
 
 void ws_socket_close_slow(ws_socket *s) {
@@ -188,7 +197,12 @@ void ws_socket_writable(ws_socket *s) {
     write_frame(s, message);
     frame_unref(message);
   }
-  if (!s->closing) lws_callback_on_writable(s->wsi);
+  if (!s->closing) ws_wait_for_room(s);
+}
+
+bool ws_socket_has_unsent(const ws_socket *s) {
+  return s->reply_count > 0 || s->update || (s->close_code && !s->close_sent) ||
+         deadline_armed(&s->stall) || lws_partial_buffered(s->wsi);
 }
 
 void ws_socket_ping(ws_socket *s) {
@@ -202,6 +216,7 @@ void ws_socket_ping(ws_socket *s) {
     ws_socket_kill(s);
     return;
   }
+  if (lws_partial_buffered(s->wsi)) ws_wait_for_room(s);
   arm(s, WS_WAIT_PONG);
 }
 
