@@ -34,7 +34,8 @@ typedef enum http_wait {
   HTTP_WAIT_REQUEST, /* the rest of a head, or of a body */
   HTTP_WAIT_IDLE,    /* the next request, or the peer to take its reply */
   HTTP_WAIT_LINGER,
-  HTTP_WAIT_TURN, /* its next turn: it had more requests than one turn takes */
+  HTTP_WAIT_TURN,   /* its next turn: it had more requests than one turn takes */
+  HTTP_WAIT_ACCEPT, /* not of a connection: the doors' next turn */
   HTTP_WAIT_COUNT,
 } http_wait;
 
@@ -86,7 +87,7 @@ typedef struct http_door {
   uv_tcp_t tcp;
   http_server *server;
   int id;
-  bool waiting; /* a connection is pending and there is no slot for it */
+  bool waiting; /* a connection is pending, and there is no slot for it or no time */
 } http_door;
 
 struct http_server {
@@ -102,6 +103,9 @@ struct http_server {
   bool stopping;
   void (*stopped)(void *arg);
   void *stopped_arg;
+  int64_t accepting_ms; /* the millisecond that `accepted` counts */
+  unsigned accepted;
+  deadline accept_pause;
   int64_t limit_said_ms; /* when the log was last told of it */
   int64_t date_s;        /* second that `date` was made for */
   char date[40];         /* the Date header line */

@@ -11,15 +11,20 @@
 
 enum {
   LISTEN_BACKLOG = 1024,
+  ACCEPT_SLICE = 128,          /* connections let in a millisecond */
   LIMIT_SAID_EVERY_MS = 10000, /* a peer that comes and goes at the limit fills no log */
 };
 
 /* ---- time-outs ----------------------------------------------------------- */
 
+static void open_doors(http_server *server);
+
 static void on_expired(void *arg, deadline_queue *queue, deadline *d) {
-  (void)arg;
-  (void)queue;
-  http_conn_expired((http_conn *)(void *)((char *)d - offsetof(http_conn, timer)));
+  http_server *server = arg;
+  if (queue == &server->waits[HTTP_WAIT_ACCEPT])
+    open_doors(server);
+  else
+    http_conn_expired((http_conn *)(void *)((char *)d - offsetof(http_conn, timer)));
 }
 
 void http_server_arm(http_server *server, http_wait wait, http_conn *conn) {
@@ -49,6 +54,15 @@ const char *http_server_date(http_server *server) {
 
 /* ---- doors and slots ----------------------------------------------------- */
 
+/* A crowd that comes at once is let in over some turns: libuv would accept all of it in
+ * one, and behind each connection comes a handshake. */
+static bool turn_is_full(http_server *server) {
+  int64_t now_ms = clock_mono_ms(server->config.clock);
+  if (now_ms != server->accepting_ms) server->accepted = 0;
+  server->accepting_ms = now_ms;
+  return server->accepted++ >= ACCEPT_SLICE;
+}
+
 /* Without a free slot the connection is left unaccepted, which makes libuv stop
  * polling this door until uv_accept: waiting peers stay in the kernel's queue. */
 static void on_connection(uv_stream_t *stream, int status) {
@@ -69,6 +83,11 @@ static void on_connection(uv_stream_t *stream, int status) {
     door->waiting = true;
     return;
   }
+  if (turn_is_full(server)) {
+    door->waiting = true;
+    expiry_arm(&server->expiry, &server->waits[HTTP_WAIT_ACCEPT], &server->accept_pause);
+    return;
+  }
   server->slots++;
   if (http_conn_accept(server, door) != AU_OK) {
     log_warn("http", "a connection could not be accepted", LOG_STR("reason", "out of memory"));
@@ -77,8 +96,7 @@ static void on_connection(uv_stream_t *stream, int status) {
   }
 }
 
-void http_server_release(http_server *server) {
-  server->slots--;
+static void open_doors(http_server *server) {
   if (server->stopping) return;
   for (unsigned i = 0; i < server->door_count; i++) {
     http_door *door = &server->doors[i];
@@ -86,6 +104,11 @@ void http_server_release(http_server *server) {
     door->waiting = false;
     on_connection((uv_stream_t *)&door->tcp, 0);
   }
+}
+
+void http_server_release(http_server *server) {
+  server->slots--;
+  open_doors(server);
 }
 
 static void on_door_closed(uv_handle_t *handle) {
@@ -148,6 +171,7 @@ au_status http_server_create(const http_server_config *config, http_server **out
   deadline_queue_init(&server->waits[HTTP_WAIT_IDLE], config->idle_timeout_ms);
   deadline_queue_init(&server->waits[HTTP_WAIT_LINGER], HTTP_LINGER_MS);
   deadline_queue_init(&server->waits[HTTP_WAIT_TURN], 0);
+  deadline_queue_init(&server->waits[HTTP_WAIT_ACCEPT], 1);
   buffer_init(&server->out, HTTP_MAX_REPLY_BYTES);
   server->date_s = -1;
   server->limit_said_ms = -LIMIT_SAID_EVERY_MS;
