@@ -15,7 +15,7 @@ OBJ     := $(OUT)/obj
 # ---- packages ---------------------------------------------------------------
 # One line each in docs/dependencies.md says why.
 DEB_BUILD := build-essential pkg-config libuv1-dev libhiredis-dev libssl-dev \
-             libwebsockets-dev libwebsockets-evlib-uv libcjson-dev
+             libwebsockets-dev libcjson-dev
 DEB_TEST  := libcmocka-dev redis-server openssl curl iproute2 chromium locales \
              libfaketime
 DEB_LINT  := clang-format clang-tidy

@@ -129,8 +129,8 @@ suite('stopping', async (test) => {
     assert.ok(Date.now() - began < 8000);
   });
 
-  // libwebsockets ends over a few turns of the loop and then unloads its plugin. Where a pause made
-  // time pass without turns, that came too early: seen in one of twenty such stops.
+  // A step of the stop that went by milliseconds came too early where a pause made time pass without
+  // turns of the loop: seen in one of twenty such stops.
   test('a machine that stands still for a moment during the stop does no harm', async (t) => {
     const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
     for (let run = 0; run < 20; run += 1) {
