@@ -104,7 +104,7 @@ void ws_socket_close(ws_socket *s, uint16_t code) {
 
 /* libwebsockets keeps what the kernel did not take; only then must we wait. */
 static bool can_write(const ws_socket *s) {
-  return s->reply_count == 0 && !s->update && !lws_partial_buffered(s->wsi);
+  return s->reply_count == 0 && !s->update && !s->wants_room;
 }
 
 /* A text frame (RFC 6455, 5.2), header in the room before the text. */
