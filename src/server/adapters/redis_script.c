@@ -18,18 +18,22 @@
   "  end "                                                                                 \
   "end "
 
-const char REDIS_SCRIPT_LEAVE[] =
-    HELD_BY_TAB "if v and not held then return 0 end "
-                "local counted = redis.call('ZREM', KEYS[2], ARGV[1]) "
-                "redis.call('DEL', KEYS[1]) "
-                /* Last, and whatever becomes of it: leaving needs no memory. */
-                /* The newest 10,000 of a TTL, so that none of it takes long. */
-                "redis.pcall('ZADD', KEYS[3], 'GT', ARGV[4], ARGV[1] .. ':' .. ARGV[2]) "
-                "redis.pcall('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[4] - ARGV[5]) "
-                "redis.pcall('ZREMRANGEBYRANK', KEYS[3], 0, -10001) "
-                "redis.pcall('PEXPIRE', KEYS[3], ARGV[5]) "
-                "if held then return 1 end "
-                "return 2 + counted";
+const char REDIS_SCRIPT_LEAVE[] = HELD_BY_TAB
+    "if v and not held then return 0 end "
+    "local counted = redis.call('ZREM', KEYS[2], ARGV[1]) "
+    "redis.call('DEL', KEYS[1]) "
+    /* Of a customer that nobody knows nothing is noted, unless it may have been lost. */
+    "if ARGV[3] == '' and not v and counted == 0 and redis.call('EXISTS', KEYS[2]) == 0 then "
+    "  return 2 "
+    "end "
+    /* Last, and whatever becomes of it: leaving needs no memory. The newest 10,000
+     * of a TTL, so that none of it takes long. */
+    "redis.pcall('ZADD', KEYS[3], 'GT', ARGV[4], ARGV[1] .. ':' .. ARGV[2]) "
+    "redis.pcall('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[4] - ARGV[5]) "
+    "redis.pcall('ZREMRANGEBYRANK', KEYS[3], 0, -10001) "
+    "redis.pcall('PEXPIRE', KEYS[3], ARGV[5]) "
+    "if held then return 1 end "
+    "return 2 + counted";
 
 const char REDIS_SCRIPT_SHORTEN[] =
     HELD_BY_TAB "if not held then return 0 end "
