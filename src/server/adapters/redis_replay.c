@@ -184,11 +184,6 @@ typedef struct sent_ending {
   redis_ending ending;
 } sent_ending;
 
-static bool is_alive(const redis_replay *r, const au_beat *who) {
-  return presence_table_renewed_ago_ms(table_of(r), who->customer_id, who->session_id, now_ms(r)) >=
-         0;
-}
-
 /* It is owed again, unless its session lives again. */
 static void owe_again(redis_replay *r, const redis_ending *e) {
   int64_t ago_ms =
@@ -199,14 +194,18 @@ static void owe_again(redis_replay *r, const redis_ending *e) {
     log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
 }
 
+/* The table forgets what Redis has ended: a touch that was answered before came before. */
 static void on_ended(au_status status, const redisReply *reply, void *arg) {
   sent_ending *sent = arg;
   redis_replay *r = sent->replay;
   const redis_ending *e = &sent->ending;
-  if (!is_written(r, status, reply))
+  if (!is_written(r, status, reply)) {
     owe_again(r, e);
-  else if (e->kind == REDIS_ENDING_LEAVE && !is_alive(r, &e->who))
+  } else if (e->kind == REDIS_ENDING_LEAVE && reply->type == REDIS_REPLY_INTEGER &&
+             reply->integer != REDIS_LEAVE_OTHER) {
+    (void)presence_table_drop(table_of(r), e->who.customer_id, e->who.session_id);
     redis_replay_left(r, &e->who, e->at);
+  }
   free(sent);
   answered(r);
 }
