@@ -80,7 +80,7 @@ static size_t feed_head(response *r, au_slice bytes) {
     buffer_append_slice(partial, bytes);
     seen = buffer_slice(partial);
   }
-  const char *end = partial->failed ? NULL : memmem(seen.ptr, seen.len, ending, 4);
+  const char *end = partial->failed || !seen.ptr ? NULL : memmem(seen.ptr, seen.len, ending, 4);
   if (end) {
     size_t head = (size_t)(end - seen.ptr) + 2;
     r->state = parse_head(r, (au_slice){seen.ptr, head});
