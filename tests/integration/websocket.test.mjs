@@ -427,15 +427,10 @@ for (const store of STORES) {
           });
           await watcher.update((data) => data.count === joined);
           const [, ...changes] = watcher.updates;
-          assert.ok(changes.length >= 2 && changes.length <= 6, `${changes.length} updates`);
-          for (let i = 1; i < changes.length; i += 1) {
-            // The one that is told may have been counted a little before its turn came.
-            assert.ok(
-              changes[i].timestamp - changes[i - 1].timestamp >= 700,
-              'a second apart, on the clock of the daemon',
-            );
+          const most = 2 + (Date.now() - began) / 1000; // the first, and one a second
+          assert.ok(changes.length >= 2 && changes.length <= most, `${changes.length} updates`);
+          for (let i = 1; i < changes.length; i += 1)
             assert.ok(changes[i].count > changes[i - 1].count, 'never an old one');
-          }
         });
       },
       { concurrency: 6 },
