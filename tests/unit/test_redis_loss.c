@@ -173,14 +173,14 @@ static void killed_links_come_back(void **state) {
   b->store->ops->watch(b->store, slice_of("c"), true);
   RUN_UNTIL(b, ASK(&b->server, "PUBSUB CHANNELS metrics:c") == 1);
 
-  ASK(&b->server, "CLIENT PAUSE 60000 ALL"); /* so that nothing is answered first */
+  ASK(&b->server, "CLIENT PAUSE 60000 WRITE"); /* so that no write is answered first */
   assert_int_equal(begin_all(b, o), KINDS);
   assert_int_equal(in_flight(b), KINDS);
   bench_run_ms(b, 50);
-  assert_int_equal(calls(o), 0);
-  ASK(&b->server, "CLIENT UNPAUSE");
+  assert_in_range(calls(o), 0, 1); /* the count, which is no write */
   ASK(&b->server, "CLIENT KILL TYPE normal SKIPME yes");
   ASK(&b->server, "CLIENT KILL TYPE pubsub");
+  ASK(&b->server, "CLIENT UNPAUSE");
   RUN_UNTIL(b, calls(o) == KINDS);
   RUN_UNTIL(b, is_well(b->store));
   for (size_t i = 0; i < KINDS; i++) assert_int_equal(o[i].calls, 1);
