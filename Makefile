@@ -217,7 +217,9 @@ unit: ## run the C unit tests (ASan + UBSan)
 
 .PHONY: run-unit
 run-unit: $(UNIT_BIN)
-	@failed=0; for t in $(UNIT_BIN); do $$t || failed=1; done; exit $$failed
+	@rm -f $(UNIT_BIN:%=%.failed)
+	@printf '%s\n' $(UNIT_BIN) | xargs -P 4 -I{} sh -c '{} >{}.log 2>&1 || touch {}.failed'
+	@failed=0; for t in $(UNIT_BIN); do cat $$t.log; [ ! -e $$t.failed ] || failed=1; done; exit $$failed
 
 $(OUT)/unit/%: tests/unit/%.c $(OBJ)/src/server/options.o $(LOAD_LIB) $(INNER)
 	@mkdir -p $(@D)
@@ -250,8 +252,8 @@ browser: all ## run the SDK in a real Chromium against the built daemon
 $(OUT)/embed: tests/integration/embed.c $(LIB)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) $(LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
-sanitize: deps ## run every test with the daemon under ASan + UBSan too
-	@$(MAKE) --no-print-directory SAN=1 run-unit
+# The unit tests are so in any case.
+sanitize: deps ## run the other tests with the daemon under ASan + UBSan too
 	@$(MAKE) --no-print-directory SAN=1 integration
 	@$(MAKE) --no-print-directory SAN=1 browser
 
