@@ -87,10 +87,10 @@ static void acknowledge(touch *t) {
   redis_node *n = t->op.node;
   redis_store *s = n->store;
   au_beat known;
-  bool was_known = table_find(s, &t->who.beat, &known);
+  bool counts_again = t->added && table_find(s, &t->who.beat, &known);
   t->op.status = redis_local_acknowledge(n, &t->who.beat, t->began);
   if (t->op.status != AU_OK) return;
-  if (was_known && t->added) redis_store_changed(s, t->who.beat.customer_id);
+  if (counts_again) redis_store_changed(s, t->who.beat.customer_id);
   redis_node_wrote(n);
 }
 
