@@ -214,11 +214,13 @@ static au_status create_parts(redis_store *s) {
   return status;
 }
 
-/* Told to nobody but Redis, and all the same not the seed itself. */
-static void name_store(redis_store *s) {
-  uint64_t name = (s->seed.k0 ^ (s->seed.k1 >> 29)) * 0x9e3779b97f4a7c15u;
-  name ^= name >> 32;
+/* Not made of the seed: it is told to Redis, and who knows the seed can choose ids that meet
+ * in one bucket. No random number is as no memory, here as for the seed. */
+static au_status name_store(redis_store *s) {
+  uint64_t name;
+  if (uv_random(NULL, NULL, &name, sizeof name, 0, NULL) != 0) return AU_ENOMEM;
   snprintf(s->name, sizeof s->name, "%016" PRIx64, name);
+  return AU_OK;
 }
 
 au_status redis_store_create(uv_loop_t *loop, const au_config *config, const au_clock *clock,
@@ -235,11 +237,11 @@ au_status redis_store_create(uv_loop_t *loop, const au_config *config, const au_
   s->counters = counters;
   s->events = events;
   s->lease_ms = config->ema_interval_ms * 3 / 2;
-  name_store(s);
   buffer_init(&s->value, REDIS_VALUE_MAX_BYTES);
   au_status status = redis_url_parse(config->redis_url, &s->url, reason);
   s->url.ca_file = config->redis_ca;
   if (status == AU_OK) status = redis_link_check(&s->url, reason);
+  if (status == AU_OK) status = name_store(s);
   if (status == AU_OK) status = create_parts(s);
   if (status != AU_OK) {
     redis_free(&s->base);

@@ -45,8 +45,7 @@ static void on_epoch_set(au_status status, const redisReply *reply, void *arg) {
 /* NX: the first daemon that misses it names the data set. */
 static void write_epoch(redis_node *n) {
   char name[REDIS_EPOCH_SIZE];
-  snprintf(name, sizeof name, "%016llx%llx", (unsigned long long)n->store->seed.k1,
-           (unsigned long long)redis_node_now_ms(n));
+  snprintf(name, sizeof name, "%s%llx", n->store->name, (unsigned long long)redis_node_now_ms(n));
   redis_key key;
   const au_slice args[] = {slice_of("SET"), redis_key_epoch(&key, n->tag), slice_of(name),
                            slice_of("NX")};
