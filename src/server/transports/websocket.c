@@ -143,7 +143,14 @@ static void on_ready(uv_poll_t *poll, int status, int events) {
   (void)status;
   (void)events;
   int n = epoll_wait(ws->epoll, ready, SERVE_SLICE, 0);
-  for (int i = 0; i < n; i++) serve(ready[i].data.ptr, ready[i].events);
+  /* Held until their turn: what libwebsockets has buffered of one may end it while another
+   * is served. */
+  for (int i = 0; i < n; i++) ((ws_socket *)ready[i].data.ptr)->refs++;
+  for (int i = 0; i < n; i++) {
+    ws_socket *s = ready[i].data.ptr;
+    if (!s->gone) serve(s, ready[i].events);
+    ws_socket_unref(s);
+  }
 }
 
 /* ---- time-outs ----------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* WebSocket: auth, ping, and metrics to dashboards, on libwebsockets in the same
+/* WebSocket: auth, ping, and metrics to dashboards, on libwebsockets served from the
  * loop. Connections come from the HTTP doors, after a checked handshake. Knows
  * neither HTTP nor the store, only presence and broadcast. */
 #ifndef TRANSPORTS_WEBSOCKET_H
@@ -27,7 +27,7 @@ typedef struct websocket_config {
 } websocket_config;
 
 /* Everything in `config` is borrowed for the websocket's life. Returns AU_OK, AU_ENOMEM,
- * or AU_EINVAL when libwebsockets cannot use libuv here (*reason, static). */
+ * or AU_EINVAL when libwebsockets or an epoll cannot be had (*reason, static). */
 AU_MUST_CHECK au_status websocket_create(const websocket_config *config, const char **reason,
                                          websocket **out);
 
