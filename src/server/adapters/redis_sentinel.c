@@ -6,6 +6,7 @@
 #include "../utils/log.h"
 #include "redis_reply.h"
 #include "redis_socket.h"
+#include "redis_topology.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,10 +78,6 @@ static bool read_master(const redisReply *reply, redis_endpoint *out) {
   return read_port(redis_reply_text(reply->element[1]), &out->port);
 }
 
-static bool is_same(const redis_endpoint *a, const redis_endpoint *b) {
-  return a->port == b->port && strcmp(a->host, b->host) == 0;
-}
-
 static const char *refusal(const redisReply *reply) {
   if (reply->type == REDIS_REPLY_NIL || (reply->type == REDIS_REPLY_ARRAY && reply->elements == 0))
     return "the sentinels do not know the master of the URL";
@@ -99,7 +96,7 @@ static void on_replied(void *arg, const redisReply *reply) {
     return;
   }
   hang_up(s);
-  if (!is_same(&master, &s->master))
+  if (!redis_endpoint_eq(&master, &s->master))
     log_info("redis", "master found", LOG_STR("link", s->config.name), LOG_STR("host", master.host),
              LOG_INT("port", master.port));
   s->master = master;
