@@ -184,7 +184,7 @@ static void ten_more(void *arg, au_slice customer_id, au_sample *sample) {
 
 static int setup_embedded(void **state) {
   static char customer[] = "shop";
-  return setup_as(state, &(memory_embedding){ten_more, customer});
+  return setup_as(state, &(memory_embedding){.complete = ten_more, .arg = customer});
 }
 
 static void what_is_known_elsewhere_completes_a_sample(void **state) {

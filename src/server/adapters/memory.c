@@ -96,6 +96,11 @@ static void on_changed(void *arg, au_slice customer_id) {
   memory_store_changed(arg, customer_id);
 }
 
+static bool is_due(void *arg, au_slice customer_id) {
+  const memory_store *m = arg;
+  return m->embedding.is_due(m->embedding.arg, customer_id);
+}
+
 /* ---- answers and events --------------------------------------------------- */
 
 /* Lists into the array of the store, which grows to what was asked for or to the
@@ -382,6 +387,7 @@ au_status memory_store_create(uv_loop_t *loop, const au_config *config, const au
       .max_customers = config->max_customers,
       .keep_profile = embedding != NULL,
       .keep_customers = embedding == NULL, /* their EMA decays after the last session */
+      .is_due = m->embedding.is_due ? is_due : NULL,
       .changed = on_changed,
       .arg = m,
   };

@@ -17,6 +17,8 @@
 typedef struct memory_embedding {
   /* Completes what is known of a customer here by what is known of it elsewhere. */
   void (*complete)(void *arg, au_slice customer_id, au_sample *sample);
+  /* Whether a customer is to be ticked from here; NULL: each is. */
+  bool (*is_due)(void *arg, au_slice customer_id);
   void *arg;
 } memory_embedding;
 

@@ -379,13 +379,16 @@ typedef struct listing {
 } listing;
 
 /* Those that came into `queue` up to `until_ms`, longest waiting first. */
-static void list_waiting(listing *l, const deadline_queue *queue, int64_t until_ms) {
+static void list_waiting(listing *l, const presence_table *t, const deadline_queue *queue,
+                         int64_t until_ms) {
   for (deadline *d = deadline_first(queue); d && l->n < l->max; d = deadline_after(queue, d)) {
     if (d->at_ms > until_ms) break;
+    au_slice id = customer_name(customer_of(d));
+    if (t->config.is_due && !t->config.is_due(t->config.arg, id)) continue;
     if (l->skip > 0)
       l->skip--;
     else
-      l->ids[l->n++] = customer_name(customer_of(d));
+      l->ids[l->n++] = id;
   }
 }
 
@@ -393,8 +396,8 @@ size_t presence_table_due(presence_table *t, int64_t min_age_ms, int64_t now_ms,
                           au_slice *ids, size_t max) {
   now_ms = advance(t, now_ms);
   listing l = {.skip = skip, .max = max, .ids = ids};
-  list_waiting(&l, &t->fresh, now_ms);
-  list_waiting(&l, &t->ticked, now_ms - min_age_ms);
+  list_waiting(&l, t, &t->fresh, now_ms);
+  list_waiting(&l, t, &t->ticked, now_ms - min_age_ms);
   return l.n;
 }
 

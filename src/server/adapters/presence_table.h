@@ -24,6 +24,8 @@ typedef struct presence_table_config {
   uint32_t max_sessions, max_customers;
   bool keep_profile;   /* keep platform, user agent and leader flag of each session */
   bool keep_customers; /* keep a customer without sessions until presence_table_forget */
+  /* Whether a customer is listed by presence_table_due; NULL: each is. May not call the table. */
+  bool (*is_due)(void *arg, au_slice customer_id);
   /* Runs after a session began, left or expired; may not call the table. */
   void (*changed)(void *arg, au_slice customer_id);
   void *arg;

@@ -198,7 +198,8 @@ static const au_store_ops redis_ops = {
 /* The memory store comes last: its handles can be closed only by way of the loop, and all
  * before it can simply be freed. */
 static au_status create_parts(redis_store *s) {
-  const memory_embedding embedding = {complete_sample, s};
+  const memory_embedding embedding = {
+      .complete = complete_sample, .is_due = redis_due_is_ours, .arg = s};
   int64_t known_for_ms = s->config->presence_ttl_s * 1000 + 2 * s->config->ema_interval_ms;
   bool is_cluster = s->url.kind == REDIS_CLUSTER;
   redis_keys_init(&s->keys, is_cluster);

@@ -132,45 +132,11 @@ static bool stands_for_the_lost(const redis_store *s, uint32_t part) {
 }
 
 /* Whether Redis can neither list a customer nor tick it. */
-static bool is_left_to_us(const redis_store *s, au_slice id) {
-  size_t part = redis_keys_group_of(&s->keys, id);
-  return !redis_node_is_whole(redis_store_node(s, id)) ||
+bool redis_due_is_ours(void *arg, au_slice customer_id) {
+  const redis_store *s = arg;
+  size_t part = redis_keys_group_of(&s->keys, customer_id);
+  return !redis_node_is_whole(redis_store_node(s, customer_id)) ||
          !redis_node_is_whole(redis_store_list_node(s, part));
-}
-
-/* Of all that are due in the own store, those that are left to it. */
-static void on_own_due(au_status status, const au_due *due, void *arg) {
-  listing *l = arg;
-  const redis_store *s = l->op.node->store;
-  l->op.node->held--;
-  au_slice *ids = status == AU_OK ? calloc(l->max + 1, sizeof *ids) : NULL;
-  if (status == AU_OK && !ids) status = AU_ENOMEM;
-  size_t n = 0, skip = l->skip;
-  for (size_t i = 0; ids && i < due->n && n < l->max; i++) {
-    if (!is_left_to_us(s, due->ids[i])) continue;
-    if (skip > 0)
-      skip--;
-    else
-      ids[n++] = due->ids[i];
-  }
-  l->cb(status, status == AU_OK ? &(au_due){.ids = ids, .n = n, .again_ms = -1} : NULL, l->arg);
-  free(ids);
-  free(l);
-}
-
-static au_status begin_own(const listing *asked) {
-  redis_store *s = asked->op.node->store;
-  listing *l = calloc(1, sizeof *l);
-  if (!l) return AU_ENOMEM;
-  *l = *asked;
-  if (!stands_for_the_lost(s, l->part)) l->max = 0;
-  au_status status = s->own->ops->due(s->own, 0, l->min_age_ms, 0,
-                                      presence_table_customers(s->table), on_own_due, l);
-  if (status != AU_OK)
-    free(l);
-  else
-    l->op.node->held++;
-  return status;
 }
 
 au_status redis_due(au_store *store, uint32_t part, int64_t min_age_ms, size_t skip, size_t max,
@@ -186,7 +152,9 @@ au_status redis_due(au_store *store, uint32_t part, int64_t min_age_ms, size_t s
                          .min_age_ms = min_age_ms,
                          .skip = skip,
                          .max = max};
-  if (!redis_node_is_whole(n)) return begin_own(&asked);
+  if (!redis_node_is_whole(n))
+    return s->own->ops->due(s->own, 0, min_age_ms, skip, stands_for_the_lost(s, part) ? max : 0, cb,
+                            arg);
   au_status status = redis_node_admits(n, 1);
   if (status != AU_OK) return status;
   listing *l = calloc(1, sizeof *l);

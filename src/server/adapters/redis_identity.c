@@ -88,6 +88,7 @@ static void on_info(au_status status, const redisReply *reply, void *arg) {
 
 void redis_identity_ask(redis_node *n) {
   const au_slice args[] = {slice_of("INFO"), slice_of("server")};
+  n->identity.changed = true; /* until it says otherwise */
   n->identity.asking = redis_link_command(n->link, args, 2, on_info, n) == AU_OK;
 }
 

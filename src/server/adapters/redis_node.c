@@ -95,6 +95,7 @@ static void on_time(au_status status, const redisReply *reply, void *arg) {
   int64_t seconds = read_count(reply->element[0]), micros = read_count(reply->element[1]);
   if (seconds < 0 || micros < 0) return;
   int64_t redis_ms = seconds * 1000 + micros / 1000;
+  uv_update_time(n->store->loop); /* the turn may have begun long before the answer came */
   int64_t now_ms = redis_store_mono_ms(n->store);
   /* Each of the three was cut to whole milliseconds. */
   int64_t least = redis_ms - (now_ms + 1), most = redis_ms + 1 - n->clock_asked_ms;
@@ -106,6 +107,7 @@ static void on_time(au_status status, const redisReply *reply, void *arg) {
 
 static void ask_time(redis_node *n) {
   const au_slice args[] = {slice_of("TIME")};
+  uv_update_time(n->store->loop);
   n->clock_asked_ms = redis_store_mono_ms(n->store);
   if (redis_link_command(n->link, args, 1, on_time, n) != AU_OK)
     log_debug("redis", "clock not asked", LOG_NONE);

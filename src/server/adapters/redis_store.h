@@ -111,6 +111,8 @@ au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, 
                         void *arg);
 
 /* au_store: redis_due.c */
+/* Of the own store: whether a customer is ticked from there now. */
+bool redis_due_is_ours(void *store, au_slice customer_id);
 au_status redis_due(au_store *store, uint32_t part, int64_t min_age_ms, size_t skip, size_t max,
                     au_due_fn cb, void *arg);
 
