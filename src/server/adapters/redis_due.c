@@ -68,7 +68,9 @@ static void on_due(au_status status, const redisReply *reply, void *arg) {
   if (!redis_op_take(&l->op, status, reply, refused ? REDIS_WANT_INTEGER : REDIS_WANT_ARRAY)) {
     end_due(l, NULL);
   } else if (refused) { /* when it has ended, not in its last moment */
-    end_due(l, &(au_due){.again_ms = reply->integer > 0 ? reply->integer + 1 : 1});
+    int64_t left_ms =
+        reply->integer < l->op.node->store->lease_ms ? reply->integer : l->op.node->store->lease_ms;
+    end_due(l, &(au_due){.again_ms = left_ms > 0 ? left_ms + 1 : 1});
   } else if (l->scans_first) {
     l->scans_first = false;
     redis_reconcile_begin(l->op.node->reconcile);
