@@ -37,7 +37,8 @@ static au_beat beat_of(const char *session, const char *tab) {
 static au_status add(redis_endings *e, redis_ending_kind kind, const char *session, const char *tab,
                      uint64_t number) {
   au_beat beat = beat_of(session, tab);
-  return redis_endings_add(e, kind, &beat, (redis_moment){(int64_t)number, number});
+  return redis_endings_add(e, kind, &beat, (redis_moment){(int64_t)number, number},
+                           (int64_t)number - 1);
 }
 
 static void expect_next(redis_endings *e, int64_t now_ms, redis_ending_kind kind,
@@ -150,9 +151,10 @@ static void the_longest_ids_fit(void **state) {
   memset(text, 'x', sizeof text);
   au_slice id = {text, sizeof text};
   const au_beat beat = {.customer_id = id, .session_id = id, .tab_id = id};
-  assert_int_equal(redis_endings_add(e, LEAVE, &beat, (redis_moment){1, 1}), AU_OK);
+  assert_int_equal(redis_endings_add(e, LEAVE, &beat, (redis_moment){1, 1}, 0), AU_OK);
   redis_ending out;
   assert_true(redis_endings_take(e, 2, &out));
+  assert_int_equal(out.held_ms, 0);
   assert_true(slice_eq(out.who.customer_id, id) && slice_eq(out.who.session_id, id) &&
               slice_eq(out.who.tab_id, id));
 }

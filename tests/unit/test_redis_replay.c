@@ -285,6 +285,39 @@ static void who_has_left_stays_away(void **state) {
   assert_true(is_there(b, "back"));
 }
 
+/* Redis knows only the tab before, or one that this daemon does not know. */
+static void tabs_that_took_over_end_what_they_held(void **state) {
+  bench *b = *state;
+  outcome shortened;
+  const au_store_ops *ops = b->store->ops;
+  assert_int_equal(bench_open(b, &b->other), AU_OK);
+  RUN_UNTIL(b, is_well(b->other));
+  au_beat left = beat_of("c", "left", "t2"), short_lived = beat_of("c", "short", "t2"),
+          away = beat_of("c", "away", "t2");
+  assert_int_equal(do_join(b, "c", "left"), AU_OK);
+  assert_int_equal(do_join(b, "c", "short"), AU_OK);
+  assert_int_equal(do_join(b, "c", "away"), AU_OK);
+  assert_int_equal(do_join(b, "c", "kept"), AU_OK);
+  bench_run_ms(b, 60);
+  assert_int_equal(do_touch(b, b->other, &away, AU_TOUCH_JOIN), AU_OK);
+  bench_run_ms(b, 60);
+  ASK(&b->server, "CONFIG SET maxmemory 1");
+  assert_int_equal(do_touch(b, b->store, &left, AU_TOUCH_JOIN), AU_OK);
+  RUN_UNTIL(b, !is_well(b->store));
+  assert_int_equal(do_touch(b, b->store, &short_lived, AU_TOUCH_JOIN), AU_OK);
+  assert_int_equal(do_leave(b, "c", "left", "t2"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "away", "t2"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "kept", "t2"), AU_OK);
+  DO(b, &shortened,
+     ops->shorten(b->store, &short_lived, b->config.disconnect_grace_ms, on_done, &shortened));
+  ASK(&b->server, "CONFIG SET maxmemory 0");
+  RUN_UNTIL(b, is_well(b->store));
+  assert_false(is_there(b, "left"));
+  assert_false(is_there(b, "away"));
+  assert_true(is_there(b, "kept"));
+  assert_true(ASK(&b->server, "PTTL presence:c:short") <= b->config.disconnect_grace_ms);
+}
+
 #define CASE(name)        cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define CASE_CLOSED(name) cmocka_unit_test_setup_teardown(name, setup_closed, teardown)
 
@@ -305,6 +338,7 @@ int main(void) {
       CASE_CLOSED(sessions_end_while_they_are_on_their_way),
       CASE_CLOSED(what_is_owed_is_bounded),
       CASE(who_has_left_stays_away),
+      CASE(tabs_that_took_over_end_what_they_held),
   };
   return cmocka_run_group_tests_name("redis_replay", tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@ typedef struct entry {
   map_node node; /* first: a node is cast to its entry */
   deadline until;
   redis_moment at;
+  int64_t held_ms;
   redis_ending_kind kind;
   uint8_t customer_len, session_len, tab_len;
   char ids[]; /* customer, session and tab, one behind the other */
@@ -101,7 +102,7 @@ static bool takes_the_place(const entry *old, redis_ending_kind kind, const au_b
 }
 
 au_status redis_endings_add(redis_endings *e, redis_ending_kind kind, const au_beat *beat,
-                            redis_moment at) {
+                            redis_moment at, int64_t held_ms) {
   entry *old = find(e, (name){beat->customer_id, beat->session_id});
   if (old && !takes_the_place(old, kind, beat, at)) return AU_OK;
   if (!old && map_count(e->entries) >= e->max) return AU_EBUSY;
@@ -110,6 +111,7 @@ au_status redis_endings_add(redis_endings *e, redis_ending_kind kind, const au_b
   if (old) drop(e, old);
   en->kind = kind;
   en->at = at;
+  en->held_ms = held_ms;
   map_insert(e->entries, &en->node, hash_of(e, name_of(en)));
   deadline_arm(&e->queue, &en->until, at.ms);
   return AU_OK;
@@ -135,6 +137,7 @@ static void copy_out(const entry *en, redis_ending *out) {
   memcpy(out->bytes, en->ids, bytes);
   out->kind = en->kind;
   out->at = en->at;
+  out->held_ms = en->held_ms;
   const char *at = out->bytes;
   out->who = (au_beat){
       .customer_id = {at, en->customer_len},

@@ -21,7 +21,8 @@ typedef struct redis_moment {
 typedef struct redis_ending {
   redis_ending_kind kind;
   redis_moment at;
-  au_beat who; /* customer, session and tab alone */
+  int64_t held_ms; /* when the tab renewed it last, monotonic; -1: not known to hold it */
+  au_beat who;     /* customer, session and tab alone */
   char bytes[3 * AU_ID_MAX];
 } redis_ending;
 
@@ -34,11 +35,11 @@ AU_MUST_CHECK au_status redis_endings_create(map_seed seed, size_t max, int64_t 
 /* NULL is fine. */
 void redis_endings_free(redis_endings *e);
 
-/* Notes one; the ids are valid ones. A younger one of the same session takes the place
- * of an older, but of a leave only another leave of the same tab does. Returns AU_OK, AU_EBUSY (too
- * many) or AU_ENOMEM. */
+/* Notes one; the ids are valid ones; `held_ms` as in redis_ending. A younger one of the same
+ * session takes the place of an older, but of a leave only another leave of the same tab does.
+ * Returns AU_OK, AU_EBUSY (too many) or AU_ENOMEM. */
 AU_MUST_CHECK au_status redis_endings_add(redis_endings *e, redis_ending_kind kind,
-                                          const au_beat *beat, redis_moment at);
+                                          const au_beat *beat, redis_moment at, int64_t held_ms);
 
 /* Whether this tab has ended or shortened the session after `since`, and which of the two. */
 bool redis_endings_find(const redis_endings *e, const au_beat *beat, redis_moment since,

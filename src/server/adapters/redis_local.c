@@ -14,16 +14,12 @@ static void owe(redis_node *n) {
   if (!redis_node_is_whole(n)) redis_replay_owe(n->replay);
 }
 
-/* What another tab holds here is not ended by this one; what is not known here may be known
- * to Redis. */
+/* Whoever holds it here may have been taken over by way of another daemon, or by a touch that
+ * is on its way: Redis knows, once it can be asked. */
 static au_status owe_ending(redis_node *n, redis_ending_kind kind, const au_beat *beat,
                             redis_moment at) {
   n = node_now(n, beat);
   if (redis_node_is_whole(n)) return AU_OK;
-  au_beat known;
-  bool is_known = presence_table_find(n->store->table, beat->customer_id, beat->session_id,
-                                      redis_store_mono_ms(n->store), &known);
-  if (is_known && !slice_eq(known.tab_id, beat->tab_id)) return AU_OK;
   return redis_replay_owe_ending(n->replay, kind, beat, at);
 }
 

@@ -280,7 +280,8 @@ static void on_left(au_status status, const redisReply *reply, void *arg) {
     long long what = reply->integer;
     bool dropped = what != REDIS_LEAVE_OTHER &&
                    presence_table_drop(s->table, beat->customer_id, beat->session_id);
-    if (what != REDIS_LEAVE_OTHER) redis_replay_left(n->replay, beat, e->began);
+    if (what != REDIS_LEAVE_OTHER)
+      redis_replay_left(n->replay, beat, e->began, what == REDIS_LEAVE_ENDED ? e->began.ms : -1);
     if (!dropped && (what == REDIS_LEAVE_ENDED || what == REDIS_LEAVE_DROPPED))
       redis_store_changed(s, beat->customer_id);
     redis_node_wrote(n);

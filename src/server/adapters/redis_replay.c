@@ -57,9 +57,19 @@ void redis_replay_owe(redis_replay *r) {
   if (r->owed_since_ms == INT64_MAX) r->owed_since_ms = now_ms(r);
 }
 
+/* When the tab that ends a session renewed it here, if it is the one that holds it here. */
+static int64_t held_since_ms(const redis_replay *r, const au_beat *beat) {
+  au_beat known;
+  bool is_known =
+      presence_table_find(table_of(r), beat->customer_id, beat->session_id, now_ms(r), &known);
+  if (!is_known || !slice_eq(known.tab_id, beat->tab_id)) return -1;
+  return now_ms(r) -
+         presence_table_renewed_ago_ms(table_of(r), beat->customer_id, beat->session_id, now_ms(r));
+}
+
 au_status redis_replay_owe_ending(redis_replay *r, redis_ending_kind kind, const au_beat *beat,
                                   redis_moment at) {
-  return redis_endings_add(r->endings, kind, beat, at);
+  return redis_endings_add(r->endings, kind, beat, at, held_since_ms(r, beat));
 }
 
 bool redis_replay_has_ended(const redis_replay *r, const au_beat *beat, redis_moment since,
@@ -74,11 +84,11 @@ void redis_replay_revive(redis_replay *r, au_slice customer_id, au_slice session
 
 /* The oldest are forgotten when there are too many: such a session may come back for what is
  * left of its time. */
-void redis_replay_left(redis_replay *r, const au_beat *beat, redis_moment at) {
+void redis_replay_left(redis_replay *r, const au_beat *beat, redis_moment at, int64_t held_ms) {
   redis_ending oldest;
   if (redis_endings_count(r->told) >= REDIS_REPLAY_LEAVES_MAX)
     (void)redis_endings_take(r->told, now_ms(r), &oldest);
-  if (redis_endings_add(r->told, REDIS_ENDING_LEAVE, beat, at) != AU_OK)
+  if (redis_endings_add(r->told, REDIS_ENDING_LEAVE, beat, at, held_ms) != AU_OK)
     log_debug("redis", "a leave is not kept", LOG_NONE);
 }
 
@@ -96,7 +106,7 @@ void redis_replay_hand_over(redis_replay *r) {
   for (size_t left = redis_endings_count(r->endings); left > 0; left--) {
     if (!redis_endings_take(r->endings, now_ms(r), &e)) return;
     redis_replay *to = redis_store_node(s, e.who.customer_id)->replay;
-    if (redis_endings_add(to->endings, e.kind, &e.who, e.at) != AU_OK)
+    if (redis_endings_add(to->endings, e.kind, &e.who, e.at, e.held_ms) != AU_OK)
       log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
   }
 }
@@ -190,7 +200,7 @@ static void owe_again(redis_replay *r, const redis_ending *e) {
       presence_table_renewed_ago_ms(table_of(r), e->who.customer_id, e->who.session_id, now_ms(r));
   bool revived = ago_ms >= 0 && (e->kind == REDIS_ENDING_LEAVE || now_ms(r) - ago_ms > e->at.ms);
   if (revived) return;
-  if (redis_endings_add(r->endings, e->kind, &e->who, e->at) != AU_OK)
+  if (redis_endings_add(r->endings, e->kind, &e->who, e->at, e->held_ms) != AU_OK)
     log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
 }
 
@@ -204,7 +214,8 @@ static void on_ended(au_status status, const redisReply *reply, void *arg) {
   } else if (e->kind == REDIS_ENDING_LEAVE && reply->type == REDIS_REPLY_INTEGER &&
              reply->integer != REDIS_LEAVE_OTHER) {
     (void)presence_table_drop(table_of(r), e->who.customer_id, e->who.session_id);
-    redis_replay_left(r, &e->who, e->at);
+    redis_replay_left(r, &e->who, e->at,
+                      reply->integer == REDIS_LEAVE_ENDED ? e->at.ms : e->held_ms);
   }
   free(sent);
   answered(r);
@@ -286,7 +297,9 @@ static void send_ending(redis_replay *r, sent_ending *sent) {
   int64_t ahead_ms = r->node->clock_ahead_ms;
   int64_t end_ms = e->at.ms + s->config->disconnect_grace_ms, left_ms = end_ms - now_ms(r);
   redis_key key, index, left_key;
-  redis_number until, left, deadline, at, ttl;
+  redis_number until, held_until, left, deadline, at, ttl;
+  const au_slice held =
+      e->held_ms < 0 ? slice_of("") : redis_number_text(&held_until, e->held_ms + ahead_ms);
   const au_slice presence =
       redis_key_presence(&s->keys, &key, e->who.customer_id, e->who.session_id);
   const au_slice idx = redis_key_index(&s->keys, &index, e->who.customer_id);
@@ -302,8 +315,9 @@ static void send_ending(redis_replay *r, sent_ending *sent) {
                              e->who.tab_id,
                              not_after,
                              redis_number_text(&at, e->at.ms + ahead_ms),
-                             redis_number_text(&ttl, (int64_t)s->config->presence_ttl_s * 1000)};
-    issue(r, args, 11, on_ended, sent);
+                             redis_number_text(&ttl, (int64_t)s->config->presence_ttl_s * 1000),
+                             held};
+    issue(r, args, 12, on_ended, sent);
   } else {
     const au_slice args[] = {slice_of("EVAL"),
                              slice_of(REDIS_SCRIPT_SHORTEN),
@@ -314,8 +328,9 @@ static void send_ending(redis_replay *r, sent_ending *sent) {
                              e->who.tab_id,
                              not_after,
                              redis_number_text(&left, left_ms > 1 ? left_ms : 1),
-                             redis_number_text(&deadline, end_ms + ahead_ms)};
-    issue(r, args, 10, on_ended, sent);
+                             redis_number_text(&deadline, end_ms + ahead_ms),
+                             held};
+    issue(r, args, 11, on_ended, sent);
   }
 }
 

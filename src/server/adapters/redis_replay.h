@@ -33,8 +33,8 @@ redis_moment redis_replay_moment(redis_replay *r);
 /* Sessions are touched here from now on, and Redis is not told. Before the table is. */
 void redis_replay_owe(redis_replay *r);
 
-/* A session ended or was shortened here, and Redis was not told. Returns as
- * redis_endings_add. */
+/* A session ended or was shortened here, and Redis was not told. What the tab took over here
+ * Redis may still know as another's. Returns as redis_endings_add. */
 AU_MUST_CHECK au_status redis_replay_owe_ending(redis_replay *r, redis_ending_kind kind,
                                                 const au_beat *beat, redis_moment at);
 
@@ -43,8 +43,8 @@ AU_MUST_CHECK au_status redis_replay_owe_ending(redis_replay *r, redis_ending_ki
 bool redis_replay_has_ended(const redis_replay *r, const au_beat *beat, redis_moment since,
                             redis_ending_kind *kind);
 
-/* Redis knows that a session has left. */
-void redis_replay_left(redis_replay *r, const au_beat *beat, redis_moment at);
+/* Redis knows that a session has left. `held_ms` as in redis_ending. */
+void redis_replay_left(redis_replay *r, const au_beat *beat, redis_moment at, int64_t held_ms);
 
 /* A session lives again, whatever is owed. */
 void redis_replay_revive(redis_replay *r, au_slice customer_id, au_slice session_id);

@@ -6,16 +6,21 @@
 #include "redis_script.h"
 
 /* Sets `held` to whether the tab ARGV[2] holds the session of KEYS[1], and has not renewed
- * it since ARGV[3]. */
-#define HELD_BY_TAB                                                                        \
-  "local v = redis.pcall('GET', KEYS[1]) "                                                 \
-  "local held = false "                                                                    \
-  "if type(v) == 'string' then "                                                           \
-  "  local ok, d = pcall(cjson.decode, v) "                                                \
-  "  held = ok and type(d) == 'table' and d.tabId == ARGV[2] "                             \
-  "  if held and ARGV[3] ~= '' and (tonumber(d.updatedAt) or 0) > tonumber(ARGV[3]) then " \
-  "    held = false "                                                                      \
-  "  end "                                                                                 \
+ * it since ARGV[3]; or took it over from whoever holds it there, who has not renewed it since
+ * ARGV[6]. */
+#define HELD_BY_TAB                                               \
+  "local v = redis.pcall('GET', KEYS[1]) "                        \
+  "local held = false "                                           \
+  "if type(v) == 'string' then "                                  \
+  "  local ok, d = pcall(cjson.decode, v) "                       \
+  "  if ok and type(d) == 'table' then "                          \
+  "    local at = tonumber(d.updatedAt) "                         \
+  "    if d.tabId == ARGV[2] then "                               \
+  "      held = ARGV[3] == '' or (at or 0) <= tonumber(ARGV[3]) " \
+  "    else "                                                     \
+  "      held = at ~= nil and at <= (tonumber(ARGV[6]) or -1) "   \
+  "    end "                                                      \
+  "  end "                                                        \
   "end "
 
 const char REDIS_SCRIPT_LEAVE[] = HELD_BY_TAB

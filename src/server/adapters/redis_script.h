@@ -15,13 +15,14 @@ enum {
 };
 
 /* `until` below: a session that was renewed after that time of Redis's clock is left alone;
- * "" when it does not matter. */
+ * "" when it does not matter. `held`: when the tab had the session last while Redis was lost;
+ * whoever holds it in Redis and has not renewed it since was taken over. "" or none: nobody. */
 
-/* KEYS presence, index, left; ARGV session, tab, until, when it left, TTL in ms. Ends a session
- * if the tab holds it, and notes that for a TTL: a daemon that was cut off meanwhile may come
- * to replay it. */
+/* KEYS presence, index, left; ARGV session, tab, until, when it left, TTL in ms, held. Ends a
+ * session if the tab holds it, and notes that for a TTL: a daemon that was cut off meanwhile may
+ * come to replay it. */
 extern const char REDIS_SCRIPT_LEAVE[];
-/* KEYS presence, index; ARGV session, tab, until, grace in ms, deadline. Brings both ends
+/* KEYS presence, index; ARGV session, tab, until, grace in ms, deadline, held. Brings both ends
  * of a session forward if the tab holds it and it would live longer: 1, else 0. */
 extern const char REDIS_SCRIPT_SHORTEN[];
 /* KEYS presence, index, left; ARGV session, value, left in ms, deadline, tab, until.
