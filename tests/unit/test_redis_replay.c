@@ -269,9 +269,14 @@ static void who_has_left_stays_away(void **state) {
   assert_int_equal(bench_open(b, &b->other), AU_OK);
   RUN_UNTIL(b, is_well(b->other));
   au_beat beat = beat_of("c", "s", "t1"), back = beat_of("c", "back", "t1");
+  au_beat here = beat_of("c", "moved", "t1"), there = beat_of("c", "moved", "t2");
+  assert_int_equal(do_touch(b, b->other, &here, AU_TOUCH_JOIN), AU_OK);
   assert_int_equal(do_touch(b, b->other, &beat, AU_TOUCH_JOIN), AU_OK);
   assert_int_equal(do_touch(b, b->other, &back, AU_TOUCH_JOIN), AU_OK);
   bench_run_ms(b, 60);
+  assert_int_equal(do_touch(b, b->store, &there, AU_TOUCH_JOIN), AU_OK);
+  bench_run_ms(b, 120);
+  assert_int_equal(do_leave(b, "c", "moved", "t2"), AU_OK);
   assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
   assert_int_equal(do_leave(b, "c", "back", "t1"), AU_OK);
   assert_true(ASK(&b->server, "PTTL au:left:c") > 0);
@@ -282,6 +287,7 @@ static void who_has_left_stays_away(void **state) {
   RUN_UNTIL(b, is_well(b->other));
   expect_whole(b, "c", 1);
   assert_false(is_there(b, "s"));
+  assert_false(is_there(b, "moved"));
   assert_true(is_there(b, "back"));
 }
 

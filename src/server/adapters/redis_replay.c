@@ -248,7 +248,7 @@ static void send_session(redis_replay *r, const presence_walked *w) {
     return;
   }
   redis_key key, index, left_key;
-  redis_number left, deadline, renewed;
+  redis_number left, deadline, until, over;
   const au_slice args[] = {
       slice_of("EVAL"),
       slice_of(REDIS_SCRIPT_REPLAY),
@@ -261,8 +261,9 @@ static void send_session(redis_replay *r, const presence_walked *w) {
       redis_number_text(&left, w->deadline_ms - now_ms(r)),
       redis_number_text(&deadline, w->deadline_ms + ahead_ms),
       beat->tab_id,
-      redis_number_text(&renewed, w->renewed_ms + ahead_ms - REDIS_CLOCK_SLACK_MS)};
-  issue(r, args, 12, on_written, r);
+      redis_number_text(&until, w->renewed_ms + ahead_ms - REDIS_CLOCK_SLACK_MS),
+      redis_number_text(&over, w->renewed_ms + ahead_ms + REDIS_CLOCK_SLACK_MS)};
+  issue(r, args, 13, on_written, r);
   r->sessions++;
 }
 

@@ -34,6 +34,9 @@ const char REDIS_SCRIPT_LEAVE[] = HELD_BY_TAB
     /* Last, and whatever becomes of it: leaving needs no memory. The newest 10,000
      * of a TTL, so that none of it takes long. */
     "redis.pcall('ZADD', KEYS[3], 'GT', ARGV[4], ARGV[1] .. ':' .. ARGV[2]) "
+    /* What any tab did before this one had the session is over as well. */
+    "local over = held and ARGV[4] or ARGV[6] "
+    "if over and over ~= '' then redis.pcall('ZADD', KEYS[3], 'GT', over, ARGV[1]) end "
     "redis.pcall('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[4] - ARGV[5]) "
     "redis.pcall('ZREMRANGEBYRANK', KEYS[3], 0, -10001) "
     "redis.pcall('PEXPIRE', KEYS[3], ARGV[5]) "
@@ -52,6 +55,8 @@ const char REDIS_SCRIPT_SHORTEN[] =
 const char REDIS_SCRIPT_REPLAY[] =
     "local left = redis.pcall('ZSCORE', KEYS[3], ARGV[1] .. ':' .. ARGV[5]) "
     "if type(left) == 'string' and tonumber(left) > tonumber(ARGV[6]) then return 0 end "
+    "local over = redis.pcall('ZSCORE', KEYS[3], ARGV[1]) "
+    "if type(over) == 'string' and tonumber(over) > tonumber(ARGV[7]) then return 0 end "
     "redis.call('ZADD', KEYS[2], 'GT', ARGV[4], ARGV[1]) "
     "if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then return 0 end "
     "redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) "

@@ -25,9 +25,10 @@ extern const char REDIS_SCRIPT_LEAVE[];
 /* KEYS presence, index; ARGV session, tab, until, grace in ms, deadline, held. Brings both ends
  * of a session forward if the tab holds it and it would live longer: 1, else 0. */
 extern const char REDIS_SCRIPT_SHORTEN[];
-/* KEYS presence, index, left; ARGV session, value, left in ms, deadline, tab, until.
+/* KEYS presence, index, left; ARGV session, value, left in ms, deadline, tab, until, over.
  * Writes a session again unless it is there and lives longer, or this tab has left after
- * `until`: 1, else 0. Of a leave and a touch at about the same time the leave wins. */
+ * `until`, or any tab that had it later has, after `over`: 1, else 0. Of a leave and a touch
+ * of a tab at about the same time the leave wins; of two tabs the touch. */
 extern const char REDIS_SCRIPT_REPLAY[];
 /* KEYS ema, tick; ARGV ema, time of its tick. Sets both unless a younger tick is there: 1,
  * else 0. */
