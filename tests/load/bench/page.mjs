@@ -80,7 +80,7 @@ ${about}
   of one \`/health\` a millisecond during the ticks, which takes in the machine's other work.
 - What is measured by the clock (fan-outs, storm, ticks) runs before the machine's other work, with
   \`chrt -r\`, where the user may: on a busy machine the scheduler would be measured instead.
-- "Others" send one \`/health\` a millisecond on one connection, first while the sockets come, then while
+- "Others" send one \`/health\` a millisecond from 20 connections, first while the sockets come, then while
   all of them are cut off at once; their clock starts when the request is due.
 
 ## Peers
