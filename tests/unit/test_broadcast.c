@@ -276,6 +276,35 @@ static void a_gap_between_messages(void **state) {
   broadcast_free(b);
 }
 
+/* A newcomer that is told what is newer is not told what waited for its turn; what comes
+ * after it is news. */
+static void what_waits_is_no_news_to_a_newcomer(void **state) {
+  fixture *f = *state;
+  broadcast_hooks hooks = {on_wake, on_watch, print, f, 100};
+  broadcast *b;
+  assert_int_equal(broadcast_create((map_seed){3, 4}, &hooks, &b), AU_OK);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(broadcast_subscribe(b, slice_of("A"), &f->ears[i].s), AU_OK);
+    if (i > 0) continue;
+    for (uint32_t n = 1; n <= 2; n++)
+      broadcast_publish(b, &(au_metrics){.customer_id = slice_of("A"), .count = n}, 1000);
+    (void)broadcast_run(b, 10);
+  }
+  broadcast_inform(&f->ears[1].s);
+  (void)broadcast_pace(b, 1100);
+  buffer_clear(&f->log);
+  assert_false(broadcast_run(b, 10));
+  expect_log(f, "the second waited", "a:A2 c:A2 ");
+  assert_false(broadcast_heard(&f->ears[1].s));
+  broadcast_publish(b, &(au_metrics){.customer_id = slice_of("A"), .count = 3}, 1200);
+  (void)broadcast_pace(b, 1200);
+  buffer_clear(&f->log);
+  assert_false(broadcast_run(b, 10));
+  expect_log(f, "the third is news to all", "a:A3 b:A3 c:A3 ");
+  for (int i = 0; i < 3; i++) broadcast_unsubscribe(b, &f->ears[i].s);
+  broadcast_free(b);
+}
+
 /* ---- overtaken ------------------------------------------------------------ */
 
 static void a_newer_message_takes_over_the_sweep(void **state) {
@@ -559,6 +588,7 @@ int main(void) {
       TEST(the_longest_id),
       TEST(at_most_max_in_a_slice),
       TEST(a_gap_between_messages),
+      TEST(what_waits_is_no_news_to_a_newcomer),
       TEST(a_newer_message_takes_over_the_sweep),
       TEST(a_message_nobody_got_is_never_sent),
       TEST(overtaken_for_ever_still_reaches_everyone),

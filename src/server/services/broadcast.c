@@ -19,6 +19,8 @@ struct topic {
   subscriber *subscribers; /* any of the ring */
   subscriber *cursor;      /* whom the sweep visits next */
   size_t count;            /* of subscribers */
+  uint32_t printed;        /* messages so far; the newest is `next`, or else the current one */
+  uint32_t serial;         /* of the current message among them */
   size_t unseen;           /* subscribers the current message has not reached */
   frame *message;          /* while a sweep is under way */
   deadline gap;            /* no message begins before */
@@ -130,6 +132,7 @@ au_status broadcast_subscribe(broadcast *b, au_slice customer_id, subscriber *s)
 
   s->topic = t;
   s->heard = false;
+  s->told = t->serial;
   s->seen = t->number; /* a sweep under way passes it by */
   if (!t->subscribers) {
     s->prev = s->next = s;
@@ -141,6 +144,10 @@ au_status broadcast_subscribe(broadcast *b, au_slice customer_id, subscriber *s)
   }
   t->count++;
   return AU_OK;
+}
+
+void broadcast_inform(subscriber *s) {
+  s->told = s->topic->printed;
 }
 
 bool broadcast_heard(const subscriber *s) {
@@ -172,6 +179,7 @@ static void topic_begin(broadcast *b, topic *t, frame *message, int64_t now_ms) 
   frame_unref(t->message);
   t->message = message;
   t->number++;
+  t->serial = t->printed;
   t->unseen = t->count;
   if (b->hooks.gap_ms > 0) deadline_arm(&b->gaps, &t->gap, now_ms);
   if (!sweeping) link_append(&b->waiting, &t->waiting);
@@ -185,6 +193,7 @@ static topic *topic_of(const broadcast *b, au_slice id) {
 static bool topic_send(broadcast *b, topic *t, const au_metrics *metrics, int64_t now_ms) {
   frame *message = b->hooks.print(metrics);
   if (!message) return false;
+  t->printed++;
   /* An average moves with a tick only, and ticks have a pace of their own. */
   bool is_change = metrics->ema == t->ema;
   t->ema = metrics->ema;
@@ -233,11 +242,12 @@ bool broadcast_run(broadcast *b, size_t max) {
     t->cursor = s->next;
     if (s->seen == t->number) continue; /* joined during the sweep */
     s->seen = t->number;
-    s->heard = true;
+    bool is_news = (int32_t)(t->serial - s->told) > 0;
     frame *message = frame_ref(t->message);
     if (--t->unseen == 0) topic_end_sweep(t);
     max--;
-    s->deliver(s, message); /* last: it may unsubscribe, and that may free the topic */
+    s->heard = s->heard || is_news;
+    if (is_news) s->deliver(s, message); /* last: it may unsubscribe, which may free the topic */
     frame_unref(message);
   }
   if (b->waiting.next == &b->waiting) return false;

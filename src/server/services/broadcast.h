@@ -25,6 +25,7 @@ typedef struct subscriber {
   topic *topic;  /* NULL when not subscribed */
   uint32_t seen; /* number of the last message delivered to it */
   bool heard;    /* it was delivered one */
+  uint32_t told; /* messages of its topic that are no news to it */
   /* Sends or keeps one frame; takes its own reference. May unsubscribe anybody. */
   void (*deliver)(struct subscriber *self, frame *message);
 } subscriber;
@@ -59,6 +60,10 @@ au_slice broadcast_customer(const subscriber *s);
 
 /* Whether it was delivered anything since it subscribed. */
 bool broadcast_heard(const subscriber *s);
+
+/* It is being told what is newer than all that was published so far: what of that still
+ * waits for its turn is not delivered to it. */
+void broadcast_inform(subscriber *s);
 
 /* What the store published. Prints a message once and queues it for the customer's subscribers: now
  * when a tick has moved the average, else now or at the end of the gap, when the newest wins;

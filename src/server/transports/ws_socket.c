@@ -261,7 +261,10 @@ static void welcome(ws_socket *s, au_slice customer_id, au_slice session_id) {
   s->refs++;
   status =
       presence_sample(config->presence, broadcast_customer(&s->subscriber), on_first_sample, s);
-  if (status != AU_OK) s->refs--; /* the next change or tick tells it */
+  if (status == AU_OK)
+    broadcast_inform(&s->subscriber);
+  else
+    s->refs--; /* the next change or tick tells it */
 }
 
 static void on_auth_done(au_status status, void *arg) {
