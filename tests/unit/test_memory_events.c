@@ -101,11 +101,12 @@ static void more_than_a_slice_expires_in_several_turns(void **state) {
   while (left > 0) {
     uv_run(&f->loop, UV_RUN_ONCE);
     uint32_t now = f->store->ops->health(f->store).sessions;
-    assert_true(left - now <= 2000);
+    /* Libuv looks for timers before it polls and after: on a slow machine twice a turn. */
+    assert_true(left - now <= 2 * 2000);
     slices += now < left;
     left = now;
   }
-  assert_int_equal(slices, 3);
+  assert_in_range(slices, 2, 3);
 }
 
 /* ---- stopping ------------------------------------------------------------- */
