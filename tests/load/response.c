@@ -16,13 +16,9 @@ void response_free(response *r) {
 }
 
 static bool parse_length(au_slice value, size_t *out) {
-  size_t n = 0;
-  if (value.len == 0 || value.len > 9) return false;
-  for (size_t i = 0; i < value.len; i++) {
-    if (value.ptr[i] < '0' || value.ptr[i] > '9') return false;
-    n = n * 10 + (size_t)(value.ptr[i] - '0');
-  }
-  *out = n;
+  uint64_t n;
+  if (!slice_digits(value, 9, &n)) return false;
+  *out = (size_t)n;
   return n <= RESPONSE_MAX_BODY_BYTES;
 }
 

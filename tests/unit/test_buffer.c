@@ -221,6 +221,33 @@ static void slices_are_split(void **state) {
   }
 }
 
+static void slices_of_digits(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *in;
+    size_t max_len;
+    bool is_number;
+    uint64_t want;
+  } cases[] = {
+      {"empty", "", 5, false, 0},
+      {"one", "7", 1, true, 7},
+      {"zeros in front", "00042", 5, true, 42},
+      {"as long as may be", "99999", 5, true, 99999},
+      {"one digit more", "100000", 5, false, 0},
+      {"nineteen", "9999999999999999999", 19, true, 9999999999999999999u},
+      {"a sign", "+1", 5, false, 0},
+      {"a blank behind", "1 ", 5, false, 0},
+      {"below the digits", "1/", 5, false, 0},
+      {"above the digits", "1:", 5, false, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    uint64_t got = 0;
+    if (slice_digits(slice_of(cases[i].in), cases[i].max_len, &got) != cases[i].is_number ||
+        got != cases[i].want)
+      fail_msg("%s", cases[i].name);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(appends_follow_each_other),
@@ -234,6 +261,7 @@ int main(void) {
       cmocka_unit_test(slices_equal),
       cmocka_unit_test(slices_are_trimmed),
       cmocka_unit_test(slices_are_split),
+      cmocka_unit_test(slices_of_digits),
   };
   return cmocka_run_group_tests_name("buffer", tests, NULL, NULL);
 }

@@ -92,13 +92,8 @@ static void on_count(au_status status, const redisReply *reply, void *arg) {
 /* As REDIS_SCRIPT_SAVE reads it; 0 for anything but a time. */
 static int64_t ticked_of(const redisReply *reply) {
   au_slice text = redis_reply_text(reply);
-  if (text.len == 0 || text.len > 15 || text.ptr[0] == '0') return 0;
-  int64_t ms = 0;
-  for (size_t i = 0; i < text.len; i++) {
-    if (text.ptr[i] < '0' || text.ptr[i] > '9') return 0;
-    ms = ms * 10 + (text.ptr[i] - '0');
-  }
-  return ms;
+  uint64_t ms;
+  return slice_digits(text, 15, &ms) && text.ptr[0] != '0' ? (int64_t)ms : 0;
 }
 
 /* A time far ahead is one of a clock that was set back since. */

@@ -74,27 +74,17 @@ void redis_node_wrote(redis_node *n) {
 
 /* ---- Redis's clock -------------------------------------------------------- */
 
-/* A whole number in decimal, at most 15 digits; -1 for anything else. */
-static int64_t read_count(const redisReply *reply) {
-  au_slice text = redis_reply_text(reply);
-  if (text.len == 0 || text.len > 15) return -1;
-  int64_t n = 0;
-  for (size_t i = 0; i < text.len; i++) {
-    if (text.ptr[i] < '0' || text.ptr[i] > '9') return -1;
-    n = n * 10 + (text.ptr[i] - '0');
-  }
-  return n;
-}
-
 /* The reply was made between the question and now, so the true difference lies between
  * the two bounds. An older estimate within them is kept; else the lower bound is taken: a
  * deadline may end a round trip before its key does, never after it. */
 static void on_time(au_status status, const redisReply *reply, void *arg) {
   redis_node *n = arg;
   if (redis_node_check(n, status, reply, REDIS_WANT_ARRAY) != AU_OK || reply->elements != 2) return;
-  int64_t seconds = read_count(reply->element[0]), micros = read_count(reply->element[1]);
-  if (seconds < 0 || micros < 0) return;
-  int64_t redis_ms = seconds * 1000 + micros / 1000;
+  uint64_t seconds, micros;
+  if (!slice_digits(redis_reply_text(reply->element[0]), 15, &seconds) ||
+      !slice_digits(redis_reply_text(reply->element[1]), 15, &micros))
+    return;
+  int64_t redis_ms = (int64_t)(seconds * 1000 + micros / 1000);
   uv_update_time(n->store->loop); /* the turn may have begun long before the answer came */
   int64_t now_ms = redis_store_mono_ms(n->store);
   /* Each of the three was cut to whole milliseconds. */

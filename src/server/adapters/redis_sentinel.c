@@ -56,17 +56,6 @@ static void give_up_one(redis_sentinel *s, const char *reason, const char *why) 
     s->config.failed(s->config.arg, s->reason);
 }
 
-static bool read_port(au_slice text, uint16_t *out) {
-  unsigned n = 0;
-  if (text.len == 0 || text.len > 5) return false;
-  for (size_t i = 0; i < text.len; i++) {
-    if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
-    n = n * 10 + (unsigned)(text.ptr[i] - '0');
-  }
-  *out = (uint16_t)n;
-  return n > 0 && n <= UINT16_MAX;
-}
-
 /* Host and port, as texts. */
 static bool read_master(const redisReply *reply, redis_endpoint *out) {
   if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2) return false;
@@ -75,7 +64,10 @@ static bool read_master(const redisReply *reply, redis_endpoint *out) {
     return false;
   memcpy(out->host, host.ptr, host.len);
   out->host[host.len] = '\0';
-  return read_port(redis_reply_text(reply->element[1]), &out->port);
+  uint64_t port;
+  if (!slice_digits(redis_reply_text(reply->element[1]), 5, &port)) return false;
+  out->port = (uint16_t)port;
+  return port > 0 && port <= UINT16_MAX;
 }
 
 static const char *refusal(const redisReply *reply) {

@@ -80,31 +80,21 @@ bool redis_topology_read(const redisReply *reply, const redis_endpoint *asked,
   return true;
 }
 
-/* Digits only, of at most five. */
-static bool read_digits(au_slice text, uint32_t max, uint32_t *out) {
-  if (text.len == 0 || text.len > 5) return false;
-  *out = 0;
-  for (size_t i = 0; i < text.len; i++) {
-    if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
-    *out = *out * 10 + (uint32_t)(text.ptr[i] - '0');
-  }
-  return *out <= max;
-}
-
 /* "MOVED 3999 127.0.0.1:6381"; the last colon ends the host, which may be an IPv6 address. */
 bool redis_redirect_read(const redisReply *reply, redis_redirect *out) {
   au_slice word, slot;
-  uint32_t number, port;
+  uint64_t number, port;
   if (!redis_reply_is_error(reply)) return false;
   au_slice rest = {reply->str, reply->len};
   if (!slice_next(&rest, ' ', &word) || !slice_next(&rest, ' ', &slot)) return false;
   out->ask = slice_eq(word, slice_of("ASK"));
   if (!out->ask && !slice_eq(word, slice_of("MOVED"))) return false;
   const char *colon = rest.len > 0 ? memrchr(rest.ptr, ':', rest.len) : NULL;
-  if (!colon || !read_digits(slot, REDIS_SLOTS - 1, &number)) return false;
+  if (!colon || !slice_digits(slot, 5, &number) || number >= REDIS_SLOTS) return false;
   au_slice host = {rest.ptr, (size_t)(colon - rest.ptr)};
   au_slice digits = {colon + 1, rest.len - host.len - 1};
-  if (!read_host(host, &out->to) || !read_digits(digits, UINT16_MAX, &port)) return false;
+  if (!read_host(host, &out->to) || !slice_digits(digits, 5, &port) || port > UINT16_MAX)
+    return false;
   out->slot = (uint16_t)number;
   out->to.port = (uint16_t)port;
   return is_usable(&out->to);

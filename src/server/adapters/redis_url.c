@@ -76,13 +76,8 @@ static bool decode_text(au_slice from, char to[REDIS_URL_TEXT_MAX]) {
 
 /* Digits only; false above `max`. */
 static bool read_number(au_slice s, uint32_t max, uint32_t *out) {
-  uint64_t n = 0;
-  if (s.len == 0 || s.len > 10) return false;
-  for (size_t i = 0; i < s.len; i++) {
-    if (s.ptr[i] < '0' || s.ptr[i] > '9') return false;
-    n = n * 10 + (uint64_t)(s.ptr[i] - '0');
-  }
-  if (n > max) return false;
+  uint64_t n;
+  if (!slice_digits(s, 10, &n) || n > max) return false;
   *out = (uint32_t)n;
   return true;
 }

@@ -99,6 +99,17 @@ au_slice slice_trim(au_slice s) {
   return s;
 }
 
+bool slice_digits(au_slice s, size_t max_len, uint64_t *out) {
+  uint64_t n = 0;
+  if (s.len == 0 || s.len > max_len) return false;
+  for (size_t i = 0; i < s.len; i++) {
+    if (s.ptr[i] < '0' || s.ptr[i] > '9') return false;
+    n = n * 10 + (uint64_t)(s.ptr[i] - '0');
+  }
+  *out = n;
+  return true;
+}
+
 bool slice_next(au_slice *rest, char separator, au_slice *out) {
   if (rest->len == 0) return false;
   const char *found = memchr(rest->ptr, separator, rest->len);

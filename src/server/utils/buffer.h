@@ -74,6 +74,9 @@ static inline bool slice_eq_nocase(au_slice a, au_slice b) {
 }
 /* Without spaces and tabs at both ends. */
 au_slice slice_trim(au_slice s);
+/* The number that 1 to `max_len` decimal digits, at most 19, and nothing else make; false for
+ * any other text. */
+bool slice_digits(au_slice s, size_t max_len, uint64_t *out);
 /* Cuts off and returns what stands before the next `separator` (or the rest);
  * `*rest` moves behind it. false when nothing is left. */
 bool slice_next(au_slice *rest, char separator, au_slice *out);

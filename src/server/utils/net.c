@@ -49,13 +49,10 @@ bool net_parse(au_slice text, net_addr *out) {
 
 /* ":1" to ":65535". */
 static bool is_port(au_slice text) {
-  if (text.len < 2 || text.len > 6 || text.ptr[0] != ':') return false;
-  unsigned port = 0;
-  for (size_t i = 1; i < text.len; i++) {
-    if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
-    port = port * 10 + (unsigned)(text.ptr[i] - '0');
-  }
-  return port > 0 && port <= 65535;
+  uint64_t port;
+  return text.len > 0 && text.ptr[0] == ':' &&
+         slice_digits((au_slice){text.ptr + 1, text.len - 1}, 5, &port) && port > 0 &&
+         port <= 65535;
 }
 
 bool net_parse_forwarded(au_slice text, net_addr *out) {
@@ -86,17 +83,12 @@ static bool parse_network(au_slice text, network *out) {
   au_slice address = {text.ptr, slash ? (size_t)(slash - text.ptr) : text.len};
   if (!net_parse(address, &out->addr)) return false;
   unsigned max_bits = is_v4(&out->addr) && !memchr(address.ptr, ':', address.len) ? 32 : 128;
-  unsigned bits = max_bits;
+  uint64_t bits = max_bits;
   if (slash) {
-    const char *digit = slash + 1, *end = text.ptr + text.len;
-    if (digit == end || end - digit > 3) return false;
-    for (bits = 0; digit < end; digit++) {
-      if (*digit < '0' || *digit > '9') return false;
-      bits = bits * 10 + (unsigned)(*digit - '0');
-    }
-    if (bits > max_bits) return false;
+    au_slice digits = {slash + 1, text.len - address.len - 1};
+    if (!slice_digits(digits, 3, &bits) || bits > max_bits) return false;
   }
-  out->bits = bits + (128 - max_bits);
+  out->bits = (unsigned)bits + (128 - max_bits);
   return true;
 }
 
