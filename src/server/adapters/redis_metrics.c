@@ -4,6 +4,7 @@
  * While a node is not whole, its customers are those of the daemon's own store, with the
  * others as they were known last; what was sampled there ends there. */
 #include "../wire.h"
+#include "redis_command.h"
 #include "redis_local.h"
 #include "redis_script.h"
 #include "redis_store.h"
@@ -202,12 +203,9 @@ static void on_told(au_status status, const redisReply *reply, void *arg) {
 static void tell_list(redis_store *s, au_slice customer_id) {
   redis_node *n = redis_store_list_node(s, redis_keys_group_of(&s->keys, customer_id));
   if (!redis_node_is_whole(n)) return;
-  redis_key list;
-  redis_number now;
-  const au_slice args[] = {
-      slice_of("ZADD"), redis_store_list(s, &list, customer_id),       slice_of("XX"),
-      slice_of("GT"),   redis_number_text(&now, redis_node_now_ms(n)), customer_id};
-  au_status status = redis_node_command(n, args, 6, on_told, NULL);
+  redis_command ticked;
+  redis_command_ticked(&ticked, &s->keys, customer_id, redis_node_now_ms(n));
+  au_status status = redis_node_command(n, ticked.words, ticked.count, on_told, NULL);
   (void)status; /* as in on_told */
 }
 
@@ -235,8 +233,9 @@ au_status redis_save(au_store *store, au_slice customer_id, const au_sample *sam
   buffer_clear(&s->value);
   wire_print_number(&s->value, ema);
   if (s->value.failed) q->op.status = AU_ENOMEM;
-  redis_key key, tick, list;
+  redis_key key, tick;
   redis_number last, now;
+  redis_command ticked;
   const au_slice save[] = {slice_of("EVAL"),
                            slice_of(REDIS_SCRIPT_SAVE),
                            slice_of("2"),
@@ -245,11 +244,9 @@ au_status redis_save(au_store *store, au_slice customer_id, const au_sample *sam
                            redis_number_text(&last, sample->ticked_ms),
                            redis_number_text(&now, tick_ms),
                            buffer_slice(&s->value)};
-  const au_slice listed[] = {slice_of("ZADD"), redis_store_list(s, &list, customer_id),
-                             slice_of("XX"),   slice_of("GT"),
-                             save[6],          customer_id};
+  redis_command_ticked(&ticked, &s->keys, customer_id, tick_ms);
   redis_op_send(&q->op, save, 8, on_saved, q);
-  redis_op_send(&q->op, listed, 6, on_listed, q);
+  redis_op_send(&q->op, ticked.words, ticked.count, on_listed, q);
   status = query_begin(q);
   if (status == AU_OK) trim(n, customer_id);
   return status;
@@ -260,10 +257,9 @@ static void on_alive(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
   const redis_store *s = q->op.node->store;
   if (redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER) && reply->integer > 0) {
-    redis_key list;
-    const au_slice add[] = {slice_of("ZADD"), redis_store_list(s, &list, query_id(q)),
-                            slice_of("NX"), slice_of("0"), query_id(q)};
-    redis_op_send(&q->op, add, 5, on_listed, q);
+    redis_command list;
+    redis_command_list(&list, &s->keys, query_id(q));
+    redis_op_send(&q->op, list.words, list.count, on_listed, q);
   }
   if (q->op.pending == 0) end_done(q);
 }

@@ -2,6 +2,7 @@
  * loops. The daemon's own table follows what Redis has acknowledged; what a lost Redis cannot
  * acknowledge goes to redis_local. */
 #include "../wire.h"
+#include "redis_command.h"
 #include "redis_local.h"
 #include "redis_script.h"
 #include "redis_store.h"
@@ -114,14 +115,11 @@ static void on_listed(au_status status, const redisReply *reply, void *arg) {
   if (t->op.pending == 0) end_touch(t);
 }
 
-/* NX: a customer that was ticked keeps the time of its tick. */
 static void list_customer(touch *t) {
-  redis_key list;
-  const au_slice args[] = {slice_of("ZADD"),
-                           redis_store_list(t->op.node->store, &list, t->who.beat.customer_id),
-                           slice_of("NX"), slice_of("0"), t->who.beat.customer_id};
+  redis_command list;
+  redis_command_list(&list, &t->op.node->store->keys, t->who.beat.customer_id);
   t->listed = true;
-  redis_op_send(&t->op, args, 5, on_listed, t);
+  redis_op_send(&t->op, list.words, list.count, on_listed, t);
 }
 
 /* A session that is new to the index may be the first of its customer, or the first after
@@ -305,22 +303,10 @@ au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void 
   if (status != AU_OK) return status;
   ending *e = ending_create(n, beat, cb, arg);
   if (!e) return AU_ENOMEM;
-  const redis_keys *keys = &n->store->keys;
-  redis_key key, index, left;
-  redis_number now, ttl;
-  const au_slice args[] = {
-      slice_of("EVAL"),
-      slice_of(REDIS_SCRIPT_LEAVE),
-      slice_of("3"),
-      redis_key_presence(keys, &key, beat->customer_id, beat->session_id),
-      redis_key_index(keys, &index, beat->customer_id),
-      redis_key_left(keys, &left, beat->customer_id),
-      beat->session_id,
-      beat->tab_id,
-      slice_of(""), /* whoever leaves has the last word */
-      redis_number_text(&now, redis_node_now_ms(n)),
-      redis_number_text(&ttl, (int64_t)n->store->config->presence_ttl_s * 1000)};
-  redis_op_send(&e->op, args, 11, on_left, e);
+  redis_command leave; /* whoever leaves has the last word */
+  redis_command_leave(&leave, &n->store->keys, beat, REDIS_NO_TIME, redis_node_now_ms(n),
+                      (int64_t)n->store->config->presence_ttl_s * 1000, REDIS_NO_TIME);
+  redis_op_send(&e->op, leave.words, leave.count, on_left, e);
   return begin_ending(e);
 }
 
@@ -339,11 +325,10 @@ static void on_shortened(au_status status, const redisReply *reply, void *arg) {
 
 /* When this daemon renewed a session last, on Redis's clock: a tab whose new socket leads to
  * another daemon has renewed it there since, and is not gone. */
-static au_slice renewed_until(const redis_node *n, redis_number *room, const au_beat *beat) {
+static int64_t renewed_until_ms(const redis_node *n, const au_beat *beat) {
   int64_t ago_ms = presence_table_renewed_ago_ms(n->store->table, beat->customer_id,
                                                  beat->session_id, redis_store_mono_ms(n->store));
-  return ago_ms < 0 ? slice_of("")
-                    : redis_number_text(room, redis_node_now_ms(n) - ago_ms + REDIS_CLOCK_SLACK_MS);
+  return ago_ms < 0 ? REDIS_NO_TIME : redis_node_now_ms(n) - ago_ms + REDIS_CLOCK_SLACK_MS;
 }
 
 au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, au_done_fn cb,
@@ -355,19 +340,9 @@ au_status redis_shorten(au_store *store, const au_beat *beat, int64_t grace_ms, 
   if (status != AU_OK) return status;
   ending *e = ending_create(n, beat, cb, arg);
   if (!e) return AU_ENOMEM;
-  redis_key key, index;
-  redis_number until, grace, deadline;
-  const au_slice args[] = {
-      slice_of("EVAL"),
-      slice_of(REDIS_SCRIPT_SHORTEN),
-      slice_of("2"),
-      redis_key_presence(&n->store->keys, &key, beat->customer_id, beat->session_id),
-      redis_key_index(&n->store->keys, &index, beat->customer_id),
-      beat->session_id,
-      beat->tab_id,
-      renewed_until(n, &until, beat),
-      redis_number_text(&grace, grace_ms),
-      redis_number_text(&deadline, redis_node_now_ms(n) + grace_ms)};
-  redis_op_send(&e->op, args, 10, on_shortened, e);
+  redis_command shorten;
+  redis_command_shorten(&shorten, &n->store->keys, beat, renewed_until_ms(n, beat), grace_ms,
+                        redis_node_now_ms(n) + grace_ms, REDIS_NO_TIME);
+  redis_op_send(&e->op, shorten.words, shorten.count, on_shortened, e);
   return begin_ending(e);
 }

@@ -5,6 +5,7 @@
 #include "redis_reconcile.h"
 
 #include "../utils/log.h"
+#include "redis_command.h"
 #include "redis_scan.h"
 
 #include <stdlib.h>
@@ -72,10 +73,9 @@ void redis_scan_send(redis_reconcile *r, const au_slice *args, size_t n, redis_r
 
 void redis_scan_list(redis_reconcile *r, au_slice customer_id, redis_reply_fn cb, void *arg) {
   size_t group = redis_keys_group_of(r->naming, customer_id);
-  redis_key list;
-  const au_slice args[] = {slice_of("ZADD"), redis_key_customers(r->naming, &list, group),
-                           slice_of("NX"), slice_of("0"), customer_id};
-  send_to(r, redis_store_list_node(r->node->store, group), args, 5, cb, arg);
+  redis_command list;
+  redis_command_list(&list, r->naming, customer_id);
+  send_to(r, redis_store_list_node(r->node->store, group), list.words, list.count, cb, arg);
 }
 
 bool redis_scan_arrived(redis_reconcile *r, au_status status) {

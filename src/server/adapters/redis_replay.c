@@ -3,6 +3,7 @@
 
 #include "../utils/log.h"
 #include "../wire.h"
+#include "redis_command.h"
 #include "redis_script.h"
 #include "redis_store.h"
 
@@ -99,15 +100,18 @@ void redis_replay_owe_all(redis_replay *r, bool settle) {
   if (settle) r->settled_at_ms = now_ms(r) + REDIS_REPLAY_SETTLE_MS;
 }
 
+static void put_back(redis_replay *r, const redis_ending *e) {
+  if (redis_endings_add(r->endings, e->kind, &e->who, e->at, e->held_ms) != AU_OK)
+    log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
+}
+
 /* As many as there are now, for those that stay are added again. */
 void redis_replay_hand_over(redis_replay *r) {
   redis_store *s = r->node->store;
   redis_ending e;
   for (size_t left = redis_endings_count(r->endings); left > 0; left--) {
     if (!redis_endings_take(r->endings, now_ms(r), &e)) return;
-    redis_replay *to = redis_store_node(s, e.who.customer_id)->replay;
-    if (redis_endings_add(to->endings, e.kind, &e.who, e.at, e.held_ms) != AU_OK)
-      log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
+    put_back(redis_store_node(s, e.who.customer_id)->replay, &e);
   }
 }
 
@@ -199,9 +203,7 @@ static void owe_again(redis_replay *r, const redis_ending *e) {
   int64_t ago_ms =
       presence_table_renewed_ago_ms(table_of(r), e->who.customer_id, e->who.session_id, now_ms(r));
   bool revived = ago_ms >= 0 && (e->kind == REDIS_ENDING_LEAVE || now_ms(r) - ago_ms > e->at.ms);
-  if (revived) return;
-  if (redis_endings_add(r->endings, e->kind, &e->who, e->at, e->held_ms) != AU_OK)
-    log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
+  if (!revived) put_back(r, e);
 }
 
 /* The table forgets what Redis has ended: a touch that was answered before came before. */
@@ -231,10 +233,9 @@ static void issue(redis_replay *r, const au_slice *args, size_t n, redis_reply_f
 /* ---- what is sent --------------------------------------------------------- */
 
 static void send_list(redis_replay *r, au_slice customer_id) {
-  redis_key list;
-  const au_slice args[] = {slice_of("ZADD"), redis_store_list(r->node->store, &list, customer_id),
-                           slice_of("NX"), slice_of("0"), customer_id};
-  issue(r, args, 5, on_written, r);
+  redis_command list;
+  redis_command_list(&list, &r->node->store->keys, customer_id);
+  issue(r, list.words, list.count, on_written, r);
 }
 
 static void send_session(redis_replay *r, const presence_walked *w) {
@@ -291,48 +292,23 @@ static void send_average(redis_replay *r, au_slice customer_id) {
   issue(r, args, 7, on_written, r);
 }
 
-/* What is left of a grace that began when the socket vanished. */
+/* Of a grace, what is left since the socket vanished. */
 static void send_ending(redis_replay *r, sent_ending *sent) {
-  redis_store *s = r->node->store;
+  const redis_store *s = r->node->store;
   const redis_ending *e = &sent->ending;
-  int64_t ahead_ms = r->node->clock_ahead_ms;
-  int64_t end_ms = e->at.ms + s->config->disconnect_grace_ms, left_ms = end_ms - now_ms(r);
-  redis_key key, index, left_key;
-  redis_number until, held_until, left, deadline, at, ttl;
-  const au_slice held =
-      e->held_ms < 0 ? slice_of("") : redis_number_text(&held_until, e->held_ms + ahead_ms);
-  const au_slice presence =
-      redis_key_presence(&s->keys, &key, e->who.customer_id, e->who.session_id);
-  const au_slice idx = redis_key_index(&s->keys, &index, e->who.customer_id);
-  const au_slice not_after = redis_number_text(&until, e->at.ms + ahead_ms + REDIS_CLOCK_SLACK_MS);
+  int64_t ahead_ms = r->node->clock_ahead_ms, at_ms = e->at.ms + ahead_ms;
+  int64_t until_ms = at_ms + REDIS_CLOCK_SLACK_MS;
+  int64_t held_ms = e->held_ms < 0 ? REDIS_NO_TIME : e->held_ms + ahead_ms;
+  redis_command c;
   if (e->kind == REDIS_ENDING_LEAVE) {
-    const au_slice args[] = {slice_of("EVAL"),
-                             slice_of(REDIS_SCRIPT_LEAVE),
-                             slice_of("3"),
-                             presence,
-                             idx,
-                             redis_key_left(&s->keys, &left_key, e->who.customer_id),
-                             e->who.session_id,
-                             e->who.tab_id,
-                             not_after,
-                             redis_number_text(&at, e->at.ms + ahead_ms),
-                             redis_number_text(&ttl, (int64_t)s->config->presence_ttl_s * 1000),
-                             held};
-    issue(r, args, 12, on_ended, sent);
+    redis_command_leave(&c, &s->keys, &e->who, until_ms, at_ms,
+                        (int64_t)s->config->presence_ttl_s * 1000, held_ms);
   } else {
-    const au_slice args[] = {slice_of("EVAL"),
-                             slice_of(REDIS_SCRIPT_SHORTEN),
-                             slice_of("2"),
-                             presence,
-                             idx,
-                             e->who.session_id,
-                             e->who.tab_id,
-                             not_after,
-                             redis_number_text(&left, left_ms > 1 ? left_ms : 1),
-                             redis_number_text(&deadline, end_ms + ahead_ms),
-                             held};
-    issue(r, args, 11, on_ended, sent);
+    int64_t end_ms = e->at.ms + s->config->disconnect_grace_ms, left_ms = end_ms - now_ms(r);
+    redis_command_shorten(&c, &s->keys, &e->who, until_ms, left_ms > 1 ? left_ms : 1,
+                          end_ms + ahead_ms, held_ms);
   }
+  issue(r, c.words, c.count, on_ended, sent);
 }
 
 /* ---- the steps ------------------------------------------------------------ */

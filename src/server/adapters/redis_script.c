@@ -36,7 +36,7 @@ const char REDIS_SCRIPT_LEAVE[] = HELD_BY_TAB
     "redis.pcall('ZADD', KEYS[3], 'GT', ARGV[4], ARGV[1] .. ':' .. ARGV[2]) "
     /* What any tab did before this one had the session is over as well. */
     "local over = held and ARGV[4] or ARGV[6] "
-    "if over and over ~= '' then redis.pcall('ZADD', KEYS[3], 'GT', over, ARGV[1]) end "
+    "if over ~= '' then redis.pcall('ZADD', KEYS[3], 'GT', over, ARGV[1]) end "
     "redis.pcall('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[4] - ARGV[5]) "
     "redis.pcall('ZREMRANGEBYRANK', KEYS[3], 0, -10001) "
     "redis.pcall('PEXPIRE', KEYS[3], ARGV[5]) "

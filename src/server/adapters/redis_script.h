@@ -16,7 +16,7 @@ enum {
 
 /* `until` below: a session that was renewed after that time of Redis's clock is left alone;
  * "" when it does not matter. `held`: when the tab had the session last while Redis was lost;
- * whoever holds it in Redis and has not renewed it since was taken over. "" or none: nobody. */
+ * whoever holds it in Redis and has not renewed it since was taken over. "": nobody. */
 
 /* KEYS presence, index, left; ARGV session, tab, until, when it left, TTL in ms, held. Ends a
  * session if the tab holds it, and notes that for a TTL: a daemon that was cut off meanwhile may
