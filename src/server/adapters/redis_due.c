@@ -5,7 +5,6 @@
  * tick does. It guards against double work only: that nobody is ticked twice is the doing of
  * REDIS_SCRIPT_SAVE. */
 #include "../wire.h"
-#include "redis_local.h"
 #include "redis_script.h"
 #include "redis_store.h"
 
@@ -31,18 +30,12 @@ static void end_due(listing *l, const au_due *due) {
   cb(status, status == AU_OK ? due : NULL, arg);
 }
 
-static void on_removed(au_status status, const redisReply *reply, void *arg) {
-  (void)status; /* the next list tells whether it is still there */
-  (void)reply;
-  (void)arg;
-}
-
 static void remove_foreign(const listing *l, au_slice member) {
   redis_key list;
   const au_slice args[] = {slice_of("ZREM"),
                            redis_key_customers(&l->op.node->store->keys, &list, l->part), member};
-  au_status status = redis_node_command(l->op.node, args, 3, on_removed, NULL);
-  (void)status; /* as in on_removed */
+  au_status status = redis_node_command(l->op.node, args, 3, redis_link_ignore, NULL);
+  (void)status; /* the next list tells whether it is still there */
 }
 
 static void end_with(listing *l, const redisReply *reply) {
@@ -145,15 +138,6 @@ au_status redis_due(au_store *store, uint32_t part, int64_t min_age_ms, size_t s
                     au_due_fn cb, void *arg) {
   const redis_store *s = redis_store_of(store);
   redis_node *n = redis_store_list_node(s, part);
-  const listing asked = {.op.node = n,
-                         .cb = cb,
-                         .arg = arg,
-                         .waiter.go = on_scan_passed,
-                         .scans_first = redis_reconcile_is_wanted(n->reconcile) && scans(s, part),
-                         .part = part,
-                         .min_age_ms = min_age_ms,
-                         .skip = skip,
-                         .max = max};
   if (!redis_node_is_whole(n))
     return s->own->ops->due(s->own, 0, min_age_ms, skip, stands_for_the_lost(s, part) ? max : 0, cb,
                             arg);
@@ -161,7 +145,15 @@ au_status redis_due(au_store *store, uint32_t part, int64_t min_age_ms, size_t s
   if (status != AU_OK) return status;
   listing *l = calloc(1, sizeof *l);
   if (!l) return AU_ENOMEM;
-  *l = asked;
+  *l = (listing){.op.node = n,
+                 .cb = cb,
+                 .arg = arg,
+                 .waiter.go = on_scan_passed,
+                 .scans_first = redis_reconcile_is_wanted(n->reconcile) && scans(s, part),
+                 .part = part,
+                 .min_age_ms = min_age_ms,
+                 .skip = skip,
+                 .max = max};
   if (l->scans_first)
     send_due(l, 0);
   else

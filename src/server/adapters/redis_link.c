@@ -136,6 +136,12 @@ au_status redis_link_command(redis_link *l, const au_slice *args, size_t n, redi
   return issue(l, args, n, cb, arg);
 }
 
+void redis_link_ignore(au_status status, const redisReply *reply, void *arg) {
+  (void)status;
+  (void)reply;
+  (void)arg;
+}
+
 /* ---- losing it and trying again ------------------------------------------- */
 
 static void on_retry(uv_timer_t *timer) {
@@ -224,13 +230,6 @@ static void on_role(au_status status, const redisReply *reply, void *arg) {
     lose(arg, AU_ESTORE, "the server that Sentinel named is not a master", "ROLE");
 }
 
-/* A name is a courtesy: a Redis that does not permit it serves as well. */
-static void on_named(au_status status, const redisReply *reply, void *arg) {
-  (void)status;
-  (void)reply;
-  (void)arg;
-}
-
 /* PING is refused while Redis loads its data or wants a password. */
 static void on_greeted(au_status status, const redisReply *reply, void *arg) {
   redis_link *l = arg;
@@ -265,9 +264,9 @@ static au_status greet(redis_link *l) {
     const au_slice args[] = {slice_of("ROLE")};
     status = issue(l, args, 1, on_role, l);
   }
-  if (status == AU_OK) {
+  if (status == AU_OK) { /* a courtesy: a Redis that does not permit it serves as well */
     const au_slice args[] = {slice_of("CLIENT"), slice_of("SETNAME"), slice_of(l->config.name)};
-    status = issue(l, args, 3, on_named, l);
+    status = issue(l, args, 3, redis_link_ignore, NULL);
   }
   if (status == AU_OK) {
     const au_slice args[] = {slice_of("PING")};

@@ -35,6 +35,9 @@ typedef struct redis_link redis_link;
  * have run or not. */
 typedef void (*redis_reply_fn)(au_status status, const redisReply *reply, void *arg);
 
+/* For a command whose answer nobody waits for. */
+void redis_link_ignore(au_status status, const redisReply *reply, void *arg);
+
 typedef struct redis_link_config {
   uv_loop_t *loop;
   const redis_url *url;       /* borrowed for the link's life: login, TLS, and where to */

@@ -192,12 +192,6 @@ static void trim(redis_node *n, au_slice customer_id) {
   if (redis_node_command(n, args, 6, on_trimmed, q) != AU_OK) free(q);
 }
 
-static void on_told(au_status status, const redisReply *reply, void *arg) {
-  (void)status; /* the next tick tells it again */
-  (void)reply;
-  (void)arg;
-}
-
 /* A customer whose server is lost may be on a list that is not, and off it until the next
  * tick. */
 static void tell_list(redis_store *s, au_slice customer_id) {
@@ -205,8 +199,8 @@ static void tell_list(redis_store *s, au_slice customer_id) {
   if (!redis_node_is_whole(n)) return;
   redis_command ticked;
   redis_command_ticked(&ticked, &s->keys, customer_id, redis_node_now_ms(n));
-  au_status status = redis_node_command(n, ticked.words, ticked.count, on_told, NULL);
-  (void)status; /* as in on_told */
+  au_status status = redis_node_command(n, ticked.words, ticked.count, redis_link_ignore, NULL);
+  (void)status; /* the next tick tells it again */
 }
 
 /* The list only says who may be due, so it may be told before the tick is known to be the

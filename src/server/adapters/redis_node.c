@@ -17,12 +17,13 @@ static bool is_up(const redis_node *n) {
   return redis_link_is_ready(n->link) && n->clock_known && n->identity.is_known;
 }
 
-static bool refuses_all(const redis_node *n) {
-  return n->refusal && !n->refusal_of_one_key;
+bool redis_node_serves(const redis_node *n) {
+  bool refuses_all = n->refusal && !n->refusal_of_one_key;
+  return !n->stopping && is_up(n) && !refuses_all;
 }
 
 bool redis_node_is_whole(const redis_node *n) {
-  return !n->stopping && is_up(n) && !refuses_all(n) && redis_replay_is_done(n->replay);
+  return redis_node_serves(n) && redis_replay_is_done(n->replay);
 }
 
 au_status redis_node_command(redis_node *n, const au_slice *args, size_t count, redis_reply_fn cb,
@@ -141,7 +142,7 @@ static void on_look(uv_timer_t *timer) {
     ask_time(n);
   redis_identity_look(n);
   if (n->refusal) test_write(n);
-  if (is_up(n) && !refuses_all(n)) redis_replay_begin(n->replay);
+  if (redis_node_serves(n)) redis_replay_begin(n->replay);
 }
 
 static void on_ready(void *arg) {
@@ -180,10 +181,6 @@ const char *redis_node_reason(const redis_node *n) {
   if (n->refusal) return n->refusal;
   if (!is_up(n)) return "waiting for the first answers of redis";
   return redis_replay_is_done(n->replay) ? "" : "redis is being told what it missed";
-}
-
-bool redis_node_serves(const redis_node *n) {
-  return !n->stopping && is_up(n) && !refuses_all(n);
 }
 
 /* ---- life ------------------------------------------------------------------ */

@@ -43,13 +43,6 @@ static void land(flight *f, au_status status, const redisReply *reply) {
   cb(status, reply, arg);
 }
 
-/* The answer that matters is the next command's. */
-static void on_asking(au_status status, const redisReply *reply, void *arg) {
-  (void)status;
-  (void)reply;
-  (void)arg;
-}
-
 static void on_answer(au_status status, const redisReply *reply, void *arg);
 
 /* false when it cannot be sent on. */
@@ -59,7 +52,8 @@ static bool send_on(flight *f, const redis_redirect *redirect) {
   redis_node *n = redis_cluster_follow(f->cluster, f->at, redirect);
   if (!n) return false;
   f->at = n;
-  if (redirect->ask && redis_link_command(n->link, asking, 1, on_asking, NULL) != AU_OK)
+  /* The answer that matters is the next command's. */
+  if (redirect->ask && redis_link_command(n->link, asking, 1, redis_link_ignore, NULL) != AU_OK)
     return false;
   return redis_link_command(n->link, f->args, f->count, on_answer, f) == AU_OK;
 }

@@ -264,17 +264,11 @@ static void on_message(void *arg, au_slice channel, au_slice payload) {
 
 /* A link that only listens would not notice that the other end is gone; the deadline of
  * this command does. */
-static void on_pong(au_status status, const redisReply *reply, void *arg) {
-  (void)status;
-  (void)reply;
-  (void)arg;
-}
-
 static void on_probe(uv_timer_t *timer) {
   redis_watch *w = timer->data;
   const au_slice args[] = {slice_of("PING")};
   if (!redis_link_is_ready(w->link)) return;
-  if (redis_link_command(w->link, args, 1, on_pong, w) != AU_OK)
+  if (redis_link_command(w->link, args, 1, redis_link_ignore, NULL) != AU_OK)
     log_debug("redis", "probe not sent", LOG_NONE);
   ring_splice(&w->refused, &w->todo);
   pump(w);
