@@ -32,6 +32,17 @@ const theLeader = (tabs) => {
   return found[0];
 };
 
+/** Two tabs, the first of which led and stalled, and the second of which leads now. */
+async function stalled(options) {
+  const browser = new Browser(options);
+  const tabs = await open(browser, 2);
+  const [first, second] = theLeader(tabs) === tabs[0] ? tabs : [...tabs].reverse();
+  first.tab.stall();
+  await browser.clock.until('another', () => second.leads);
+  await browser.clock.advance(5_000);
+  return { browser, tabs, first, second };
+}
+
 function assertOne(browser, tabs) {
   theLeader(tabs);
   assert.equal(browser.server.open.length, 1, 'one socket');
@@ -131,12 +142,7 @@ for (const [way, options] of WAYS) {
   });
 
   test(`${way}: a leader that stalled hears that another leads before it beats again`, async () => {
-    const browser = new Browser(options);
-    const tabs = await open(browser, 2);
-    const [first, second] = theLeader(tabs) === tabs[0] ? tabs : [...tabs].reverse();
-    first.tab.stall();
-    await browser.clock.until('another', () => second.leads);
-    await browser.clock.advance(5_000);
+    const { browser, first } = await stalled(options);
     const before = browser.server.said.length;
     first.tab.thaw(0);
     await browser.clock.advance(10);
@@ -149,12 +155,7 @@ for (const [way, options] of WAYS) {
   });
 
   test(`${way}: a leader that stalled and did beat again: the new one makes it good in a second`, async () => {
-    const browser = new Browser(options);
-    const tabs = await open(browser, 2);
-    const [first, second] = theLeader(tabs) === tabs[0] ? tabs : [...tabs].reverse();
-    first.tab.stall();
-    await browser.clock.until('another', () => second.leads);
-    await browser.clock.advance(5_000);
+    const { browser, tabs, first, second } = await stalled(options);
     first.tab.thaw(50); // it hears too late
     await browser.clock.advance(100);
     const holder = () => [...browser.server.sessions.values()][0].tabId;

@@ -18,18 +18,16 @@ import {
   waitDegraded,
   waitFor,
   waitReady,
+  waitWhole,
 } from './harness.mjs';
 
 const health = async (daemon) => (await daemon.get('/health')).json;
-
-const waitWell = (daemon) =>
-  waitFor('all nodes to be there', async () => (await health(daemon)).status === 'ok');
 
 suite('a cluster of three masters', async (test, shared) => {
   const cluster = await startCluster(shared);
   const flags = { 'redis-url': cluster.url, 'ema-interval': 200 };
   const [one, two] = [await startDaemon(shared, flags), await startDaemon(shared, flags)];
-  for (const daemon of [one, two]) await waitWell(daemon);
+  for (const daemon of [one, two]) await waitWhole(daemon);
 
   test('customers are spread by their slots, and all are counted', async () => {
     const prefix = freshId('spread');
@@ -109,7 +107,7 @@ suite('a cluster of three masters', async (test, shared) => {
 suite('slots that move', async (test, shared) => {
   const cluster = await startCluster(shared);
   const daemon = await startDaemon(shared, { 'redis-url': cluster.url, 'ema-interval': 200 });
-  await waitWell(daemon);
+  await waitWhole(daemon);
 
   test('nothing is lost while a slot moves under beats', async () => {
     const [from, to] = cluster.masters;
@@ -136,7 +134,7 @@ suite('slots that move', async (test, shared) => {
     await beatAll();
     await daemon.must('leave', beats[0]);
     assert.equal(await daemon.count(customerId), beats.length - 1);
-    await waitWell(daemon); // a command with two keys of a slot half moved is refused for a moment
+    await waitWhole(daemon); // a command with two keys of a slot half moved is refused for a moment
   });
 
   test('a listener follows its customer', async (t) => {
@@ -160,7 +158,7 @@ suite('slots that move', async (test, shared) => {
 suite('a node that is lost', async (test, shared) => {
   const cluster = await startCluster(shared);
   const daemon = await startDaemon(shared, { 'redis-url': cluster.url, 'ema-interval': 500 });
-  await waitWell(daemon);
+  await waitWhole(daemon);
   const [first, second, third] = cluster.masters;
   const customerAt = (master) => cluster.customersOf(master, 1, freshId('lost'))[0];
 
@@ -189,7 +187,7 @@ suite('a node that is lost', async (test, shared) => {
     assert.equal((await daemon.get('/ready')).status, 200);
     await othersAreServed();
     first.thaw();
-    await waitWell(daemon);
+    await waitWhole(daemon);
     await daemon.must('beat', own);
     await daemon.waitCount(own.customerId, 1);
   });
@@ -206,7 +204,7 @@ suite('a node that is lost', async (test, shared) => {
       await daemon.must('beat', own); // a node that comes back refuses writes for two seconds
       return (await first.ask.call('EXISTS', taggedKeyOf(own))) === 1;
     });
-    await waitWell(daemon);
+    await waitWhole(daemon);
     await daemon.waitCount(own.customerId, 1);
     await othersAreServed();
   });
@@ -215,7 +213,7 @@ suite('a node that is lost', async (test, shared) => {
 suite('a replica', async (test, shared) => {
   const cluster = await startCluster(shared, { replicas: 1 });
   const daemon = await startDaemon(shared, { 'redis-url': cluster.url, 'ema-interval': 500 });
-  await waitWell(daemon);
+  await waitWhole(daemon);
 
   test('takes over, and the daemon follows', async (t) => {
     const replica = cluster.nodes.at(-1);
@@ -234,7 +232,7 @@ suite('a replica', async (test, shared) => {
     await waitFor('the replica to be a master', async () =>
       (await replica.ask.call('ROLE'))[0] === 'master',
     );
-    await waitWell(daemon);
+    await waitWhole(daemon);
     assert.equal(await replica.ask.call('EXISTS', taggedKeyOf(late)), 1);
     assert.equal(await replica.ask.call('EXISTS', taggedKeyOf(gone)), 0);
     assert.equal(await daemon.count(gone.customerId), 0);

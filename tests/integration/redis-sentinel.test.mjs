@@ -19,6 +19,7 @@ import {
   suite,
   waitFor,
   waitReady,
+  waitWhole,
 } from './harness.mjs';
 
 const LINKS = ['active-users', 'active-users-pubsub'];
@@ -33,9 +34,6 @@ const waitFound = (daemon, port) =>
   waitFor(`both links to find ${port}`, () =>
     LINKS.every((link) => found(daemon, link).at(-1) === port),
   );
-
-const waitOk = (daemon) =>
-  waitFor('the daemon to be well', async () => (await daemon.get('/health')).json.status === 'ok');
 
 /** Joins until the answer is 200 and the session is in the Redis at hand. */
 async function joinsIn(daemon, redis, customerId) {
@@ -66,32 +64,32 @@ async function busyDaemon(t, trio) {
   return { daemon, customerId, watcher };
 }
 
+/** The busy daemon finds the promoted `redis`, where nobody was lost and new ones are counted. */
+async function goesOnAt(redis, { daemon, customerId, watcher }) {
+  await waitFound(daemon, redis.port);
+  await waitWhole(daemon);
+  assert.equal(await daemon.count(customerId), 20);
+  await joinsIn(daemon, redis, customerId);
+  assert.equal(await daemon.count(customerId), 21);
+  await watcher.update((data) => data.count === 21);
+}
+
 suite('with sentinels', async (test) => {
   test('a master that dies: the daemon goes on at the promoted replica, nobody is lost', async (t) => {
     const trio = await startTrio(t);
-    const { daemon, customerId, watcher } = await busyDaemon(t, trio);
+    const busy = await busyDaemon(t, trio);
     await trio.master.crash();
-    await waitFound(daemon, trio.replica.port);
-    await waitOk(daemon);
-    assert.equal(await daemon.count(customerId), 20);
-    await joinsIn(daemon, trio.replica, customerId);
-    assert.equal(await daemon.count(customerId), 21);
-    await watcher.update((data) => data.count === 21);
-    assert.deepEqual(found(daemon), [trio.master.port, trio.replica.port]);
+    await goesOnAt(trio.replica, busy);
+    assert.deepEqual(found(busy.daemon), [trio.master.port, trio.replica.port]);
   });
 
   test('a planned failover: the daemon goes on at the new master', async (t) => {
     const trio = await startTrio(t);
-    const { daemon, customerId, watcher } = await busyDaemon(t, trio);
+    const busy = await busyDaemon(t, trio);
     await waitFor('a failover to begin', () =>
       trio.sentinels[0].call('SENTINEL', 'FAILOVER', MASTER),
     );
-    await waitFound(daemon, trio.replica.port);
-    await waitOk(daemon);
-    assert.equal(await daemon.count(customerId), 20);
-    await joinsIn(daemon, trio.replica, customerId);
-    assert.equal(await daemon.count(customerId), 21);
-    await watcher.update((data) => data.count === 21);
+    await goesOnAt(trio.replica, busy);
   });
 
   test('a master that was demoted by hand: READONLY sends the daemon to the sentinels again', async (t) => {
@@ -104,7 +102,7 @@ suite('with sentinels', async (test) => {
     const client = await first.client();
     await client.call('REPLICAOF', '127.0.0.1', second.port);
     await joinsIn(daemon, second, freshId());
-    await waitOk(daemon);
+    await waitWhole(daemon);
     assert.deepEqual(found(daemon), [first.port, second.port]);
   });
 
@@ -134,7 +132,7 @@ suite('with sentinels', async (test) => {
     assert.equal(health.status, 'degraded');
     assert.equal(health.reason, 'the server that Sentinel named is not a master');
     await (await replica.client()).call('REPLICAOF', 'NO', 'ONE');
-    await waitOk(daemon);
+    await waitWhole(daemon);
     await joinsIn(daemon, replica, freshId());
   });
 
@@ -240,7 +238,7 @@ suite('with sentinels', async (test) => {
       );
       if (mend) {
         await mend();
-        await waitOk(daemon);
+        await waitWhole(daemon);
         await daemon.must('join', aBeat());
       }
       const warnings = daemon.log.filter((line) => ['warn', 'error'].includes(line.level));

@@ -13,6 +13,7 @@
 #include "adapters/redis_link.h"
 #include "adapters/redis_reply.h"
 #include "adapters/redis_socket.h"
+#include "run_until.h"
 #include "utils/buffer.h"
 
 enum { PATIENCE_MS = 10000, SHORT_MS = 150 };
@@ -162,14 +163,7 @@ static inline void on_beat(uv_timer_t *timer) {
   (void)timer;
 }
 
-#define RUN_UNTIL(f, condition)                                                               \
-  do {                                                                                        \
-    uint64_t begin_ = uv_hrtime();                                                            \
-    while (!(condition)) {                                                                    \
-      uv_run(&(f)->loop, UV_RUN_ONCE);                                                        \
-      if (uv_hrtime() - begin_ > PATIENCE_MS * 1000000ull) fail_msg("never: %s", #condition); \
-    }                                                                                         \
-  } while (0)
+#define RUN_UNTIL(f, condition) RUN_LOOP_UNTIL(&(f)->loop, PATIENCE_MS, condition)
 
 static inline void fixture_start(fixture *f, bool pubsub, int64_t timeout_ms,
                                  uint32_t max_in_flight) {

@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #include "adapters/redis.h"
+#include "run_until.h"
 #include "utils/buffer.h"
 
 enum { FIXTURE_PATIENCE_MS = 15000 };
@@ -139,15 +140,7 @@ typedef struct bench {
   char metrics_id[AU_ID_MAX + 1];
 } bench;
 
-#define RUN_UNTIL(b, condition)                                    \
-  do {                                                             \
-    uint64_t begin_ = uv_hrtime();                                 \
-    while (!(condition)) {                                         \
-      uv_run(&(b)->loop, UV_RUN_ONCE);                             \
-      if (uv_hrtime() - begin_ > FIXTURE_PATIENCE_MS * 1000000ull) \
-        fail_msg("never: %s", #condition);                         \
-    }                                                              \
-  } while (0)
+#define RUN_UNTIL(b, condition) RUN_LOOP_UNTIL(&(b)->loop, FIXTURE_PATIENCE_MS, condition)
 
 static inline void bench_run_ms(bench *b, uint64_t ms) {
   uint64_t until = uv_hrtime() + ms * 1000000ull;

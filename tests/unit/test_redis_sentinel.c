@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "adapters/redis_sentinel.h"
+#include "run_until.h"
 #include "utils/log.h"
 
 enum { SENTINELS = 3, PATIENCE_MS = 10000 };
@@ -54,14 +55,7 @@ struct fixture {
   bool stop_when_told, ask_when_told;
 };
 
-#define RUN_UNTIL(f, condition)                                                               \
-  do {                                                                                        \
-    uint64_t begin_ = uv_hrtime();                                                            \
-    while (!(condition)) {                                                                    \
-      uv_run(&(f)->loop, UV_RUN_ONCE);                                                        \
-      if (uv_hrtime() - begin_ > PATIENCE_MS * 1000000ull) fail_msg("never: %s", #condition); \
-    }                                                                                         \
-  } while (0)
+#define RUN_UNTIL(f, condition) RUN_LOOP_UNTIL(&(f)->loop, PATIENCE_MS, condition)
 
 /* ---- sentinels made up -------------------------------------------------------- */
 

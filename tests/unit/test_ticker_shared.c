@@ -176,15 +176,22 @@ static void an_empty_shop_hears_every_tick_here_too(void **state) {
   broadcast_unsubscribe(f->broadcast, &e.s);
 }
 
-/* The other daemon ticks and nothing of it arrives: this one says what it can read. */
-static void a_deaf_daemon_speaks_itself(void **state) {
-  fixture *f = *state;
-  ear e;
+/* Customer "a", nine active and an EMA of 8.5, whose ticks are another daemon's; `e` hears of it.
+ */
+static customer *others_tick(fixture *f, ear *e) {
   f->store.again_ms[0] = INTERVAL_MS;
   customer *c = add(&f->store, "a", 9);
   c->has_ema = true;
   c->ema = 8.5;
-  listen_to(f, "a", &e);
+  listen_to(f, "a", e);
+  return c;
+}
+
+/* The other daemon ticks and nothing of it arrives: this one says what it can read. */
+static void a_deaf_daemon_speaks_itself(void **state) {
+  fixture *f = *state;
+  ear e;
+  customer *c = others_tick(f, &e);
   publish_elsewhere(f, "a", 9, 8.5);
   for (int tick = 0; tick < 2; tick++) {
     c->ticked_ms = now_ms;
@@ -208,11 +215,7 @@ static void a_deaf_daemon_speaks_itself(void **state) {
 static void a_new_listener_of_a_deaf_daemon(void **state) {
   fixture *f = *state;
   ear e;
-  f->store.again_ms[0] = INTERVAL_MS;
-  customer *c = add(&f->store, "a", 9);
-  c->has_ema = true;
-  c->ema = 8.5;
-  listen_to(f, "a", &e);
+  customer *c = others_tick(f, &e);
   c->ticked_ms = now_ms;
   to_tick(f);
   to_quiet(f);
