@@ -189,12 +189,12 @@ static void hand_debts_over(redis_cluster *c) {
     if (!m || !m->inherits) continue;
     m->inherits = false;
     any = true;
-    redis_replay_owe_all(m->node->replay, false);
+    redis_replay_all(m->node->replay, false);
   }
   if (!any) return;
-  redis_replay_hand_over(c->nowhere->replay);
+  redis_debts_hand_over(c->nowhere->debts);
   for (size_t i = 0; i < REDIS_NODES_MAX; i++)
-    if (c->members[i]) redis_replay_hand_over(c->members[i]->node->replay);
+    if (c->members[i]) redis_debts_hand_over(c->members[i]->node->debts);
 }
 
 /* A node whose link was ready before it had slots: its data has no name yet. */

@@ -1,5 +1,5 @@
 /* Signs of life that Redis cannot be told now: kept in the daemon's own table, acknowledged,
- * and owed to Redis (redis_replay). Knows no commands. */
+ * and owed to Redis (redis_debts). Knows no commands. */
 #ifndef ADAPTERS_REDIS_LOCAL_H
 #define ADAPTERS_REDIS_LOCAL_H
 

@@ -159,7 +159,7 @@ void redis_node_identified(redis_node *n, bool same) {
   n->was_up = true;
   if (!same && (!first || presence_table_sessions(n->store->table) > 0)) {
     if (!first) log_warn("redis", "has lost its data, or may have: all is written again", LOG_NONE);
-    redis_replay_owe_all(n->replay, !first);
+    redis_replay_all(n->replay, !first);
   }
   if (is_up(n)) redis_replay_begin(n->replay);
 }
@@ -206,6 +206,7 @@ au_status redis_node_create(redis_store *s, const redis_url *url, redis_node **o
   au_status status = redis_link_create(&link, &n->link);
   if (status == AU_OK) status = redis_watch_create(&watch, &n->watch);
   if (status == AU_OK) status = redis_reconcile_create(n, &n->reconcile);
+  if (status == AU_OK) status = redis_debts_create(s, &n->debts);
   if (status == AU_OK) status = redis_replay_create(n, &n->replay);
   if (status != AU_OK) {
     redis_node_free(n);
@@ -252,5 +253,6 @@ void redis_node_free(redis_node *n) {
   redis_watch_free(n->watch);
   redis_reconcile_free(n->reconcile);
   redis_replay_free(n->replay);
+  redis_debts_free(n->debts);
   free(n);
 }

@@ -8,6 +8,7 @@
 #include <active_users/types.h>
 #include <uv.h>
 
+#include "redis_debts.h"
 #include "redis_identity.h"
 #include "redis_keys.h"
 #include "redis_link.h"
@@ -32,6 +33,7 @@ typedef struct redis_node {
   redis_link *link;
   redis_watch *watch;
   redis_reconcile *reconcile;
+  redis_debts *debts;
   redis_replay *replay;
   redis_identity identity;
   char tag[REDIS_TAG_SIZE]; /* of keys that stay on this node; "" where there is one node */

@@ -207,7 +207,7 @@ au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, 
   t->op.node = n;
   t->cb = cb;
   t->arg = arg;
-  t->began = redis_replay_moment(n->replay);
+  t->began = redis_store_moment(n->store);
   au_beat known;
   bool is_known = table_find(s, beat, &known);
   bool keeps = is_known && kind == AU_TOUCH_BEAT;
@@ -222,7 +222,7 @@ au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, 
       send_session(t);
     status = redis_op_begun(&t->op);
     if (status == AU_OK) { /* Redis hears of an older ending no more: it would come after this */
-      redis_replay_revive(n->replay, beat->customer_id, beat->session_id);
+      redis_debts_revive(n->debts, beat->customer_id, beat->session_id);
       return AU_OK;
     }
     unreserve(s, t);
@@ -248,7 +248,7 @@ static ending *ending_create(redis_node *n, const au_beat *beat, au_done_fn cb, 
   e->op.node = n;
   e->cb = cb;
   e->arg = arg;
-  e->began = redis_replay_moment(n->replay);
+  e->began = redis_store_moment(n->store);
   (void)keep_beat(&e->who, beat, &no_profile); /* valid ids fit */
   return e;
 }
@@ -279,7 +279,7 @@ static void on_left(au_status status, const redisReply *reply, void *arg) {
     bool dropped = what != REDIS_LEAVE_OTHER &&
                    presence_table_drop(s->table, beat->customer_id, beat->session_id);
     if (what != REDIS_LEAVE_OTHER)
-      redis_replay_left(n->replay, beat, e->began, what == REDIS_LEAVE_ENDED ? e->began.ms : -1);
+      redis_debts_left(n->debts, beat, e->began, what == REDIS_LEAVE_ENDED ? e->began.ms : -1);
     if (!dropped && (what == REDIS_LEAVE_ENDED || what == REDIS_LEAVE_DROPPED))
       redis_store_changed(s, beat->customer_id);
     redis_node_wrote(n);

@@ -1,4 +1,4 @@
-/* Debts, and a walk over the table that pays them. Must not know who made them. */
+/* A walk over the table, then the endings, in batches. Must not know who made the debts. */
 #include "redis_replay.h"
 
 #include "../utils/log.h"
@@ -17,13 +17,9 @@ typedef enum phase { IDLE, SESSIONS, ENDINGS, SETTLE, TELL } phase;
 
 struct redis_replay {
   redis_node *node;
-  redis_endings *endings;
-  redis_endings *told;   /* leaves that Redis knows: it may lose them while others remember */
-  size_t tell_again;     /* so many of them, the oldest */
-  int64_t owed_since_ms; /* sessions touched since then, monotonic; INT64_MAX: none */
 
   phase phase;
-  int64_t sent_since_ms; /* what `owed_since_ms` was when this replay began */
+  int64_t sent_since_ms; /* this one sends the sessions touched since then, monotonic */
   int64_t settled_at_ms, began_ms;
   presence_walk walk;
   uint32_t pending; /* answers that are missing */
@@ -48,79 +44,20 @@ static presence_table *table_of(const redis_replay *r) {
   return r->node->store->table;
 }
 
+static redis_debts *debts_of(const redis_replay *r) {
+  return r->node->debts;
+}
+
 /* ---- what is owed --------------------------------------------------------- */
 
-redis_moment redis_replay_moment(redis_replay *r) {
-  return (redis_moment){now_ms(r), ++r->node->store->moments};
-}
-
-void redis_replay_owe(redis_replay *r) {
-  if (r->owed_since_ms == INT64_MAX) r->owed_since_ms = now_ms(r);
-}
-
-/* When the tab that ends a session renewed it here, if it is the one that holds it here. */
-static int64_t held_since_ms(const redis_replay *r, const au_beat *beat) {
-  au_beat known;
-  bool is_known =
-      presence_table_find(table_of(r), beat->customer_id, beat->session_id, now_ms(r), &known);
-  if (!is_known || !slice_eq(known.tab_id, beat->tab_id)) return -1;
-  return now_ms(r) -
-         presence_table_renewed_ago_ms(table_of(r), beat->customer_id, beat->session_id, now_ms(r));
-}
-
-au_status redis_replay_owe_ending(redis_replay *r, redis_ending_kind kind, const au_beat *beat,
-                                  redis_moment at) {
-  return redis_endings_add(r->endings, kind, beat, at, held_since_ms(r, beat));
-}
-
-bool redis_replay_has_ended(const redis_replay *r, const au_beat *beat, redis_moment since,
-                            redis_ending_kind *kind) {
-  return redis_endings_find(r->endings, beat, since, kind);
-}
-
-void redis_replay_revive(redis_replay *r, au_slice customer_id, au_slice session_id) {
-  redis_endings_remove(r->endings, customer_id, session_id);
-  redis_endings_remove(r->told, customer_id, session_id);
-}
-
-/* The oldest are forgotten when there are too many: such a session may come back for what is
- * left of its time. */
-void redis_replay_left(redis_replay *r, const au_beat *beat, redis_moment at, int64_t held_ms) {
-  redis_ending oldest;
-  if (redis_endings_count(r->told) >= REDIS_REPLAY_LEAVES_MAX)
-    (void)redis_endings_take(r->told, now_ms(r), &oldest);
-  if (redis_endings_add(r->told, REDIS_ENDING_LEAVE, beat, at, held_ms) != AU_OK)
-    log_debug("redis", "a leave is not kept", LOG_NONE);
-}
-
-void redis_replay_owe_all(redis_replay *r, bool settle) {
+void redis_replay_all(redis_replay *r, bool settle) {
   redis_replay_interrupt(r);
-  r->owed_since_ms = INT64_MIN;
-  r->tell_again = redis_endings_count(r->told);
+  redis_debts_owe_all(debts_of(r));
   if (settle) r->settled_at_ms = now_ms(r) + REDIS_REPLAY_SETTLE_MS;
 }
 
-static void put_back(redis_replay *r, const redis_ending *e) {
-  if (redis_endings_add(r->endings, e->kind, &e->who, e->at, e->held_ms) != AU_OK)
-    log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
-}
-
-/* As many as there are now, for those that stay are added again. */
-void redis_replay_hand_over(redis_replay *r) {
-  redis_store *s = r->node->store;
-  redis_ending e;
-  for (size_t left = redis_endings_count(r->endings); left > 0; left--) {
-    if (!redis_endings_take(r->endings, now_ms(r), &e)) return;
-    put_back(redis_store_node(s, e.who.customer_id)->replay, &e);
-  }
-}
-
-static bool is_owing(const redis_replay *r) {
-  return r->owed_since_ms != INT64_MAX || redis_endings_count(r->endings) > 0 || r->tell_again > 0;
-}
-
 bool redis_replay_is_done(const redis_replay *r) {
-  return (r->phase == IDLE || r->phase == TELL) && !is_owing(r);
+  return (r->phase == IDLE || r->phase == TELL) && !redis_debts_any(debts_of(r));
 }
 
 /* ---- going through the table ---------------------------------------------- */
@@ -159,9 +96,8 @@ static void finish(redis_replay *r) {
 }
 
 void redis_replay_interrupt(redis_replay *r) {
-  if (r->phase == SESSIONS || r->phase == ENDINGS) {
-    if (r->sent_since_ms < r->owed_since_ms) r->owed_since_ms = r->sent_since_ms;
-  }
+  if (r->phase == SESSIONS || r->phase == ENDINGS)
+    redis_debts_owe_since(debts_of(r), r->sent_since_ms);
   if (r->phase != IDLE) finish(r);
   uv_timer_stop(&r->turn);
 }
@@ -198,26 +134,18 @@ typedef struct sent_ending {
   redis_ending ending;
 } sent_ending;
 
-/* It is owed again, unless its session lives again. */
-static void owe_again(redis_replay *r, const redis_ending *e) {
-  int64_t ago_ms =
-      presence_table_renewed_ago_ms(table_of(r), e->who.customer_id, e->who.session_id, now_ms(r));
-  bool revived = ago_ms >= 0 && (e->kind == REDIS_ENDING_LEAVE || now_ms(r) - ago_ms > e->at.ms);
-  if (!revived) put_back(r, e);
-}
-
 /* The table forgets what Redis has ended: a touch that was answered before came before. */
 static void on_ended(au_status status, const redisReply *reply, void *arg) {
   sent_ending *sent = arg;
   redis_replay *r = sent->replay;
   const redis_ending *e = &sent->ending;
   if (!is_written(r, status, reply)) {
-    owe_again(r, e);
+    redis_debts_owe_again(debts_of(r), e);
   } else if (e->kind == REDIS_ENDING_LEAVE && reply->type == REDIS_REPLY_INTEGER &&
              reply->integer != REDIS_LEAVE_OTHER) {
     (void)presence_table_drop(table_of(r), e->who.customer_id, e->who.session_id);
-    redis_replay_left(r, &e->who, e->at,
-                      reply->integer == REDIS_LEAVE_ENDED ? e->at.ms : e->held_ms);
+    redis_debts_left(debts_of(r), &e->who, e->at,
+                     reply->integer == REDIS_LEAVE_ENDED ? e->at.ms : e->held_ms);
   }
   free(sent);
   answered(r);
@@ -337,17 +265,6 @@ static bool step_sessions(redis_replay *r) {
   return more;
 }
 
-/* What was not told yet, then what must be told again. */
-static bool take_ending(redis_replay *r, redis_ending *out) {
-  if (redis_endings_take(r->endings, now_ms(r), out)) return true;
-  if (r->tell_again > 0) {
-    r->tell_again--;
-    if (redis_endings_take(r->told, now_ms(r), out)) return true;
-  }
-  r->tell_again = 0;
-  return false;
-}
-
 /* Sends a batch; false when there is none left. */
 static bool step_endings(redis_replay *r) {
   for (int i = 0; i < REDIS_REPLAY_BATCH; i++) {
@@ -357,13 +274,13 @@ static bool step_endings(redis_replay *r) {
       return true;
     }
     sent->replay = r;
-    if (!take_ending(r, &sent->ending)) {
+    if (!redis_debts_take_ending(debts_of(r), &sent->ending)) {
       free(sent);
       return i > 0;
     }
     send_ending(r, sent);
     if (!r->failed) continue;
-    owe_again(r, &sent->ending);
+    redis_debts_owe_again(debts_of(r), &sent->ending);
     free(sent);
     return true;
   }
@@ -421,10 +338,9 @@ static void step(redis_replay *r) {
 
 void redis_replay_begin(redis_replay *r) {
   bool idle = r->phase == IDLE || r->phase == TELL;
-  if (r->stopping || !idle || r->pending > 0 || !is_owing(r)) return;
+  if (r->stopping || !idle || r->pending > 0 || !redis_debts_any(debts_of(r))) return;
   if (r->phase == TELL) finish(r);
-  r->sent_since_ms = r->owed_since_ms;
-  r->owed_since_ms = INT64_MAX;
+  r->sent_since_ms = redis_debts_take_sessions(debts_of(r));
   r->began_ms = now_ms(r);
   r->sessions = 0;
   begin_walk(r, SESSIONS, r->sent_since_ms);
@@ -436,18 +352,7 @@ void redis_replay_begin(redis_replay *r) {
 au_status redis_replay_create(redis_node *node, redis_replay **out) {
   redis_replay *r = calloc(1, sizeof *r);
   if (!r) return AU_ENOMEM;
-  redis_store *s = node->store;
   r->node = node;
-  r->owed_since_ms = INT64_MAX;
-  au_status status = redis_endings_create(s->seed, s->config->max_sessions,
-                                          (int64_t)s->config->presence_ttl_s * 1000, &r->endings);
-  if (status == AU_OK)
-    status = redis_endings_create(s->seed, REDIS_REPLAY_LEAVES_MAX,
-                                  (int64_t)s->config->presence_ttl_s * 1000, &r->told);
-  if (status != AU_OK) {
-    redis_replay_free(r);
-    return status;
-  }
   *out = r;
   return AU_OK;
 }
@@ -471,8 +376,5 @@ void redis_replay_stop(redis_replay *r, void (*stopped)(void *arg), void *arg) {
 }
 
 void redis_replay_free(redis_replay *r) {
-  if (!r) return;
-  redis_endings_free(r->endings);
-  redis_endings_free(r->told);
   free(r);
 }

@@ -58,6 +58,11 @@ static inline int64_t redis_store_mono_ms(const redis_store *s) {
   return clock_mono_ms(s->clock);
 }
 
+/* The moment that begins now. */
+static inline redis_moment redis_store_moment(redis_store *s) {
+  return (redis_moment){redis_store_mono_ms(s), ++s->moments};
+}
+
 /* The server that keeps a customer; in a Cluster it may be another one the next time. */
 redis_node *redis_store_node(const redis_store *s, au_slice customer_id);
 

@@ -1,0 +1,142 @@
+/* A date, and two lists of endings. Must not know how they are paid. */
+#include "redis_debts.h"
+
+#include "../utils/log.h"
+#include "redis_store.h"
+
+#include <stdlib.h>
+
+struct redis_debts {
+  redis_store *store;
+  redis_endings *endings;
+  redis_endings *told;   /* leaves that Redis knows: it may lose them while others remember */
+  size_t tell_again;     /* so many of them, the oldest */
+  int64_t owed_since_ms; /* sessions touched since then, monotonic; INT64_MAX: none */
+};
+
+static int64_t now_ms(const redis_debts *d) {
+  return redis_store_mono_ms(d->store);
+}
+
+/* ---- what comes to be owed ------------------------------------------------ */
+
+void redis_debts_owe(redis_debts *d) {
+  redis_debts_owe_since(d, now_ms(d));
+}
+
+void redis_debts_owe_since(redis_debts *d, int64_t since_ms) {
+  if (since_ms < d->owed_since_ms) d->owed_since_ms = since_ms;
+}
+
+void redis_debts_owe_all(redis_debts *d) {
+  d->owed_since_ms = INT64_MIN;
+  d->tell_again = redis_endings_count(d->told);
+}
+
+/* When the tab that ends a session renewed it here, if it is the one that holds it here. */
+static int64_t held_since_ms(const redis_debts *d, const au_beat *beat) {
+  const presence_table *table = d->store->table;
+  au_beat known;
+  bool is_known =
+      presence_table_find(table, beat->customer_id, beat->session_id, now_ms(d), &known);
+  if (!is_known || !slice_eq(known.tab_id, beat->tab_id)) return -1;
+  return now_ms(d) -
+         presence_table_renewed_ago_ms(table, beat->customer_id, beat->session_id, now_ms(d));
+}
+
+au_status redis_debts_owe_ending(redis_debts *d, redis_ending_kind kind, const au_beat *beat,
+                                 redis_moment at) {
+  return redis_endings_add(d->endings, kind, beat, at, held_since_ms(d, beat));
+}
+
+static void put_back(redis_debts *d, const redis_ending *e) {
+  if (redis_endings_add(d->endings, e->kind, &e->who, e->at, e->held_ms) != AU_OK)
+    log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
+}
+
+void redis_debts_owe_again(redis_debts *d, const redis_ending *e) {
+  int64_t ago_ms = presence_table_renewed_ago_ms(d->store->table, e->who.customer_id,
+                                                 e->who.session_id, now_ms(d));
+  bool revived = ago_ms >= 0 && (e->kind == REDIS_ENDING_LEAVE || now_ms(d) - ago_ms > e->at.ms);
+  if (!revived) put_back(d, e);
+}
+
+/* As many as there are now, for those that stay are added again. */
+void redis_debts_hand_over(redis_debts *d) {
+  redis_ending e;
+  for (size_t left = redis_endings_count(d->endings); left > 0; left--) {
+    if (!redis_endings_take(d->endings, now_ms(d), &e)) return;
+    put_back(redis_store_node(d->store, e.who.customer_id)->debts, &e);
+  }
+}
+
+/* ---- what is not owed any more -------------------------------------------- */
+
+/* The oldest are forgotten when there are too many: such a session may come back for what is
+ * left of its time. */
+void redis_debts_left(redis_debts *d, const au_beat *beat, redis_moment at, int64_t held_ms) {
+  redis_ending oldest;
+  if (redis_endings_count(d->told) >= REDIS_DEBTS_LEAVES_MAX)
+    (void)redis_endings_take(d->told, now_ms(d), &oldest);
+  if (redis_endings_add(d->told, REDIS_ENDING_LEAVE, beat, at, held_ms) != AU_OK)
+    log_debug("redis", "a leave is not kept", LOG_NONE);
+}
+
+void redis_debts_revive(redis_debts *d, au_slice customer_id, au_slice session_id) {
+  redis_endings_remove(d->endings, customer_id, session_id);
+  redis_endings_remove(d->told, customer_id, session_id);
+}
+
+int64_t redis_debts_take_sessions(redis_debts *d) {
+  int64_t since_ms = d->owed_since_ms;
+  d->owed_since_ms = INT64_MAX;
+  return since_ms;
+}
+
+bool redis_debts_take_ending(redis_debts *d, redis_ending *out) {
+  if (redis_endings_take(d->endings, now_ms(d), out)) return true;
+  if (d->tell_again > 0) {
+    d->tell_again--;
+    if (redis_endings_take(d->told, now_ms(d), out)) return true;
+  }
+  d->tell_again = 0;
+  return false;
+}
+
+/* ---- questions ------------------------------------------------------------ */
+
+bool redis_debts_has_ended(const redis_debts *d, const au_beat *beat, redis_moment since,
+                           redis_ending_kind *kind) {
+  return redis_endings_find(d->endings, beat, since, kind);
+}
+
+bool redis_debts_any(const redis_debts *d) {
+  return d->owed_since_ms != INT64_MAX || redis_endings_count(d->endings) > 0 || d->tell_again > 0;
+}
+
+/* ---- life ----------------------------------------------------------------- */
+
+au_status redis_debts_create(redis_store *store, redis_debts **out) {
+  redis_debts *d = calloc(1, sizeof *d);
+  if (!d) return AU_ENOMEM;
+  int64_t lifetime_ms = (int64_t)store->config->presence_ttl_s * 1000;
+  d->store = store;
+  d->owed_since_ms = INT64_MAX;
+  au_status status =
+      redis_endings_create(store->seed, store->config->max_sessions, lifetime_ms, &d->endings);
+  if (status == AU_OK)
+    status = redis_endings_create(store->seed, REDIS_DEBTS_LEAVES_MAX, lifetime_ms, &d->told);
+  if (status != AU_OK) {
+    redis_debts_free(d);
+    return status;
+  }
+  *out = d;
+  return AU_OK;
+}
+
+void redis_debts_free(redis_debts *d) {
+  if (!d) return;
+  redis_endings_free(d->endings);
+  redis_endings_free(d->told);
+  free(d);
+}
