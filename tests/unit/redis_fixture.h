@@ -179,6 +179,7 @@ static inline bench *bench_create(void) {
   uv_timer_start(&b->pulse, bench_on_pulse, 5, 5);
   au_config_init(&b->config);
   b->config.redis_url = b->server.url;
+  b->config.ema_interval_ms = 400; /* a fault of one key is forgotten after one and a half */
   b->events = (au_store_events){bench_on_changed, bench_on_published, b};
   return b;
 }

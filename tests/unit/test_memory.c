@@ -204,12 +204,13 @@ static void what_is_known_elsewhere_completes_a_sample(void **state) {
 
 static void an_embedded_store_keeps_profiles_and_no_empty_customers(void **state) {
   fixture *f = *state;
-  au_beat beat = beat_of("shop", "s", "tab"), found;
+  au_beat beat = beat_of("shop", "s", "tab");
+  presence_live found;
   beat.platform = slice_of("Linux");
   CALL(f, AU_OK, touch(f->store, &beat, AU_TOUCH_JOIN, log_done, "join"));
   presence_table *table = memory_store_table(f->store);
   assert_true(presence_table_find(table, beat.customer_id, beat.session_id, f->now_ms, &found));
-  assert_true(slice_eq(found.platform, slice_of("Linux")));
+  assert_true(slice_eq(found.beat.platform, slice_of("Linux")));
   CALL(f, AU_OK, leave(f->store, &beat, log_done, "leave"));
   CALL(f, AU_OK, due(f->store, 0, 0, 0, 10, log_due, "due"));
   turn(f);

@@ -251,7 +251,8 @@ static void more_than_a_slice_expires(void **state) {
     touch(t, "shop", id, "tab", 0);
   }
   take_changes();
-  au_beat found, last = beat_of("shop", id, "tab");
+  au_beat last = beat_of("shop", id, "tab");
+  presence_live found;
   const au_slice shop = slice_of("shop");
   assert_true(presence_table_find(t, shop, slice_of(id), TTL_MS - 1, &found));
   assert_false(presence_table_find(t, shop, slice_of(id), TTL_MS, &found));
@@ -303,7 +304,7 @@ static void a_clock_that_goes_back_does_no_harm(void **state) {
   presence_table *t = new_table(plain_config());
   touch(t, "shop", "a", "tab", 500);
   touch(t, "shop", "b", "tab", 400);
-  au_beat found;
+  presence_live found;
   assert_true(presence_table_find(t, slice_of("shop"), slice_of("b"), 1450, &found));
   assert_int_equal(count(t, "shop", 1499), 2);
   assert_int_equal(count(t, "shop", 1500), 0);
@@ -315,7 +316,7 @@ static void a_clock_that_goes_back_does_no_harm(void **state) {
 /* Walks to the end: the sessions that are met, one behind the other. */
 static const char *walked(presence_table *t, presence_walk *walk, int64_t now_ms) {
   static char met[256];
-  presence_walked w;
+  presence_live w;
   met[0] = '\0';
   while (presence_table_walk_next(t, walk, now_ms, &w)) {
     assert_true(w.deadline_ms > now_ms && w.renewed_ms >= walk->since_ms);
@@ -424,7 +425,7 @@ static void a_walk_survives_every_change(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     presence_table *t = four_sessions();
     presence_walk walk, idle;
-    presence_walked w;
+    presence_live w;
     presence_table_walk(t, &idle, INT64_MIN); /* another one, which stands still */
     presence_table_walk(t, &walk, INT64_MIN);
     assert_true(presence_table_walk_next(t, &walk, 5, &w));
@@ -443,7 +444,7 @@ static void a_walk_among_the_shortened(void **state) {
   (void)state;
   presence_table *t = four_sessions();
   presence_walk walk;
-  presence_walked w;
+  presence_live w;
   for (const char *s = "acd"; *s; s++) assert_true(shorten(t, "shop", (char[2]){*s}, 5));
   presence_table_walk(t, &walk, INT64_MIN);
   assert_true(presence_table_walk_next(t, &walk, 6, &w)); /* b */
@@ -461,7 +462,7 @@ static void a_walk_that_has_ended_meets_nobody(void **state) {
   (void)state;
   presence_table *t = four_sessions();
   presence_walk walk, other;
-  presence_walked w;
+  presence_live w;
   presence_table_walk(t, &walk, INT64_MIN);
   presence_table_walk(t, &other, INT64_MIN);
   presence_table_walk_end(t, &walk);

@@ -151,18 +151,20 @@ static void expect_session(presence_table *t, int customer, int session) {
   bool live = s->live && s->deadline_ms > world.now_ms;
   au_slice customer_id = slice_of(customer_ids[customer]);
   au_slice session_id = slice_of(session_ids[session]);
-  au_beat found;
+  presence_live found;
   assert_int_equal(presence_table_find(t, customer_id, session_id, world.now_ms, &found), live);
   assert_int_equal(presence_table_renewed_ago_ms(t, customer_id, session_id, world.now_ms),
                    live ? world.now_ms - s->renewed_ms : -1);
   if (!live) return;
-  assert_true(slice_eq(found.customer_id, customer_id));
-  assert_true(slice_eq(found.session_id, session_id));
-  assert_true(slice_eq(found.tab_id, slice_of(tab_ids[s->tab])));
-  assert_true(slice_eq(found.platform, slice_of(platforms[s->platform])));
-  assert_true(slice_eq(found.user_agent, slice_of(agents[s->user_agent])));
-  assert_int_equal(found.is_leader, s->is_leader);
-  assert_true(isnan(found.timestamp));
+  assert_true(slice_eq(found.beat.customer_id, customer_id));
+  assert_true(slice_eq(found.beat.session_id, session_id));
+  assert_true(slice_eq(found.beat.tab_id, slice_of(tab_ids[s->tab])));
+  assert_true(slice_eq(found.beat.platform, slice_of(platforms[s->platform])));
+  assert_true(slice_eq(found.beat.user_agent, slice_of(agents[s->user_agent])));
+  assert_int_equal(found.beat.is_leader, s->is_leader);
+  assert_true(isnan(found.beat.timestamp));
+  assert_int_equal(found.renewed_ms, s->renewed_ms);
+  assert_int_equal(found.deadline_ms, s->deadline_ms);
 }
 
 static void expect_customer(presence_table *t, int customer) {

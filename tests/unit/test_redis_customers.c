@@ -13,6 +13,7 @@
 
 static int setup(void **state) {
   bench *b = bench_create();
+  b->config.ema_interval_ms = 30000; /* a lease outlives a test */
   server_start(&b->server);
   bench_start(b);
   *state = b;

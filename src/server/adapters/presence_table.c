@@ -278,14 +278,18 @@ bool presence_table_drop(presence_table *t, au_slice customer_id, au_slice sessi
   return s != NULL;
 }
 
+static void read_live(const session *s, presence_live *out) {
+  session_read(s, &out->beat);
+  out->beat.customer_id = customer_name(s->owner);
+  out->renewed_ms = s->renewed_ms;
+  out->deadline_ms = s->deadline.at_ms;
+}
+
 bool presence_table_find(const presence_table *t, au_slice customer_id, au_slice session_id,
-                         int64_t now_ms, au_beat *out) {
-  const customer *owner = customer_find(t, customer_id);
-  const session *s = session_find_live(t, owner, session_id, now_ms);
-  if (!s) return false;
-  session_read(s, out);
-  out->customer_id = customer_name(owner);
-  return true;
+                         int64_t now_ms, presence_live *out) {
+  const session *s = session_find_live(t, customer_find(t, customer_id), session_id, now_ms);
+  if (s) read_live(s, out);
+  return s != NULL;
 }
 
 int64_t presence_table_renewed_ago_ms(const presence_table *t, au_slice customer_id,
@@ -344,13 +348,10 @@ static session *walk_step(const presence_table *t, presence_walk *w) {
 }
 
 bool presence_table_walk_next(presence_table *t, presence_walk *walk, int64_t now_ms,
-                              presence_walked *out) {
+                              presence_live *out) {
   for (session *s; (s = walk_step(t, walk)) != NULL;) {
     if (s->renewed_ms < walk->since_ms || s->deadline.at_ms <= now_ms) continue;
-    session_read(s, &out->beat);
-    out->beat.customer_id = customer_name(s->owner);
-    out->renewed_ms = s->renewed_ms;
-    out->deadline_ms = s->deadline.at_ms;
+    read_live(s, out);
     return true;
   }
   return false;

@@ -50,10 +50,16 @@ bool presence_table_shorten(presence_table *table, const au_beat *beat, int64_t 
 /* Ends a session whoever holds it; true when there was one. */
 bool presence_table_drop(presence_table *table, au_slice customer_id, au_slice session_id);
 
-/* What is known of a live session: tab, platform, user agent, leader flag; the
- * slices stay valid until the table changes. false when there is none. */
+/* What is known of a live session; the slices stay valid until the table changes. */
+typedef struct presence_live {
+  au_beat beat;        /* ids, platform, user agent, leader flag */
+  int64_t renewed_ms;  /* its last touch */
+  int64_t deadline_ms; /* when it ends */
+} presence_live;
+
+/* false when there is no such live session. */
 bool presence_table_find(const presence_table *table, au_slice customer_id, au_slice session_id,
-                         int64_t now_ms, au_beat *out);
+                         int64_t now_ms, presence_live *out);
 
 /* A walk over the sessions, from the youngest touch to the oldest, in which the table may
  * change: what is touched meanwhile is not met again, what ends is not met. Embedded in
@@ -68,16 +74,9 @@ typedef struct presence_walk {
 /* Begins a walk over the sessions whose last touch was at `since_ms` or later. */
 void presence_table_walk(presence_table *table, presence_walk *walk, int64_t since_ms);
 
-/* A live session, as presence_table_find gives it. */
-typedef struct presence_walked {
-  au_beat beat;
-  int64_t renewed_ms;  /* its last touch */
-  int64_t deadline_ms; /* when it ends */
-} presence_walked;
-
 /* The next one; false at the end, or when the walk has ended. */
 bool presence_table_walk_next(presence_table *table, presence_walk *walk, int64_t now_ms,
-                              presence_walked *out);
+                              presence_live *out);
 
 /* Ends a walk, wherever it is; every walk is ended. */
 void presence_table_walk_end(presence_table *table, presence_walk *walk);

@@ -53,6 +53,13 @@ void redis_op_end(redis_op *op) {
   op->node->held--;
 }
 
+bool redis_store_revived(const redis_store *s, const redis_act *ending) {
+  int64_t now_ms = redis_store_mono_ms(s);
+  int64_t ago_ms = presence_table_renewed_ago_ms(s->table, ending->who.customer_id,
+                                                 ending->who.session_id, now_ms);
+  return ago_ms >= 0 && (ending->kind == REDIS_ACT_LEAVE || now_ms - ago_ms > ending->at.ms);
+}
+
 void redis_store_changed(redis_store *s, au_slice customer_id) {
   memory_store_changed(s->own, customer_id);
 }
@@ -157,11 +164,12 @@ static void redis_stop(au_store *store, void (*stopped)(void *arg), void *arg) {
   s->stopping = true;
   s->stopped = stopped;
   s->stopped_arg = arg;
-  s->open_parts = 2;
+  s->open_parts = 3;
   if (s->cluster)
     redis_cluster_stop(s->cluster, on_part_stopped, s);
   else
     redis_node_stop(s->node, on_part_stopped, s);
+  redis_retry_stop(s->retry, on_part_stopped, s);
   s->own->ops->stop(s->own, on_part_stopped, s);
 }
 
@@ -169,6 +177,7 @@ static void redis_free(au_store *store) {
   redis_store *s = redis_store_of(store);
   redis_node_free(s->node);
   redis_cluster_free(s->cluster);
+  redis_retry_free(s->retry);
   if (s->own) s->own->ops->free(s->own);
   redis_known_free(s->known);
   redis_newcomers_free(s->newcomers);
@@ -208,6 +217,7 @@ static au_status create_parts(redis_store *s) {
   if (status == AU_OK)
     status = redis_known_create(s->seed, s->config->max_customers, known_for_ms, &s->known);
   if (status == AU_OK) status = redis_newcomers_create(s->seed, &s->newcomers);
+  if (status == AU_OK) status = redis_retry_create(s, &s->retry);
   if (status == AU_OK)
     status =
         memory_store_create(s->loop, s->config, s->clock, s->seed, s->events, &embedding, &s->own);
@@ -248,6 +258,7 @@ au_status redis_store_create(uv_loop_t *loop, const au_config *config, const au_
     redis_free(&s->base);
     return status;
   }
+  redis_retry_start(s->retry);
   if (s->cluster)
     redis_cluster_start(s->cluster);
   else

@@ -361,18 +361,19 @@ const char *redis_cluster_reason(redis_cluster *c) {
   if (!c->known) return c->trouble ? c->trouble : waiting;
   redis_node *nodes[REDIS_NODES_MAX];
   size_t count = redis_cluster_nodes(c, nodes), lost = 0;
-  const char *why = "";
+  const char *why_lost = "", *why = "";
   uint32_t slots = 0;
   for (size_t i = 0; i < REDIS_NODES_MAX; i++)
     if (c->members[i]) slots += c->members[i]->slots;
   for (size_t i = 0; i < count; i++) {
     const char *reason = redis_node_reason(nodes[i]);
-    if (reason[0] == '\0') continue;
-    why = reason;
+    if (reason[0] != '\0') why = reason;
+    if (redis_node_serves(nodes[i])) continue;
+    why_lost = reason;
     lost++;
   }
-  if (lost == 0) return slots == REDIS_SLOTS ? "" : uncovered;
-  snprintf(c->reason, sizeof c->reason, "%zu of %zu nodes lost: %s", lost, count, why);
+  if (lost == 0) return why[0] == '\0' && slots < REDIS_SLOTS ? uncovered : why;
+  snprintf(c->reason, sizeof c->reason, "%zu of %zu nodes lost: %s", lost, count, why_lost);
   return c->reason;
 }
 

@@ -38,8 +38,8 @@ void redis_command_ticked(redis_command *c, const redis_keys *keys, au_slice cus
   add(c, customer_id);
 }
 
-/* Up to the keys that both scripts begin with. */
-static void begin_ending(redis_command *c, const redis_keys *keys, const au_beat *who,
+/* Up to the keys that all scripts about a session begin with. */
+static void begin_script(redis_command *c, const redis_keys *keys, const au_beat *who,
                          const char *script, const char *key_count) {
   c->count = 0;
   add_text(c, "EVAL");
@@ -47,6 +47,20 @@ static void begin_ending(redis_command *c, const redis_keys *keys, const au_beat
   add_text(c, key_count);
   add(c, redis_key_presence(keys, &c->keys[0], who->customer_id, who->session_id));
   add(c, redis_key_index(keys, &c->keys[1], who->customer_id));
+}
+
+void redis_command_replay(redis_command *c, const redis_keys *keys, const au_beat *who,
+                          au_slice value, int64_t left_ms, int64_t deadline_ms, int64_t until_ms,
+                          int64_t over_ms) {
+  begin_script(c, keys, who, REDIS_SCRIPT_REPLAY, "3");
+  add(c, redis_key_left(keys, &c->keys[2], who->customer_id));
+  add(c, who->session_id);
+  add(c, value);
+  add_time(c, &c->numbers[0], left_ms);
+  add_time(c, &c->numbers[1], deadline_ms);
+  add(c, who->tab_id);
+  add_time(c, &c->numbers[2], until_ms);
+  add_time(c, &c->numbers[3], over_ms);
 }
 
 static void add_who(redis_command *c, const au_beat *who, int64_t until_ms) {
@@ -57,7 +71,7 @@ static void add_who(redis_command *c, const au_beat *who, int64_t until_ms) {
 
 void redis_command_leave(redis_command *c, const redis_keys *keys, const au_beat *who,
                          int64_t until_ms, int64_t at_ms, int64_t ttl_ms, int64_t held_ms) {
-  begin_ending(c, keys, who, REDIS_SCRIPT_LEAVE, "3");
+  begin_script(c, keys, who, REDIS_SCRIPT_LEAVE, "3");
   add(c, redis_key_left(keys, &c->keys[2], who->customer_id));
   add_who(c, who, until_ms);
   add_time(c, &c->numbers[1], at_ms);
@@ -68,7 +82,7 @@ void redis_command_leave(redis_command *c, const redis_keys *keys, const au_beat
 void redis_command_shorten(redis_command *c, const redis_keys *keys, const au_beat *who,
                            int64_t until_ms, int64_t left_ms, int64_t deadline_ms,
                            int64_t held_ms) {
-  begin_ending(c, keys, who, REDIS_SCRIPT_SHORTEN, "2");
+  begin_script(c, keys, who, REDIS_SCRIPT_SHORTEN, "2");
   add_who(c, who, until_ms);
   add_time(c, &c->numbers[1], left_ms);
   add_time(c, &c->numbers[2], deadline_ms);

@@ -31,6 +31,11 @@ void redis_command_list(redis_command *c, const redis_keys *keys, au_slice custo
 void redis_command_ticked(redis_command *c, const redis_keys *keys, au_slice customer_id,
                           int64_t tick_ms);
 
+/* REDIS_SCRIPT_REPLAY, of the tab of `who`; `value` is its presence JSON. */
+void redis_command_replay(redis_command *c, const redis_keys *keys, const au_beat *who,
+                          au_slice value, int64_t left_ms, int64_t deadline_ms, int64_t until_ms,
+                          int64_t over_ms);
+
 /* REDIS_SCRIPT_LEAVE and REDIS_SCRIPT_SHORTEN, of the tab of `who`. */
 void redis_command_leave(redis_command *c, const redis_keys *keys, const au_beat *who,
                          int64_t until_ms, int64_t at_ms, int64_t ttl_ms, int64_t held_ms);

@@ -8,8 +8,8 @@
 
 struct redis_debts {
   redis_store *store;
-  redis_endings *endings;
-  redis_endings *told;   /* leaves that Redis knows: it may lose them while others remember */
+  redis_acts *endings;
+  redis_acts *told;      /* leaves that Redis knows: it may lose them while others remember */
   size_t tell_again;     /* so many of them, the oldest */
   int64_t owed_since_ms; /* sessions touched since then, monotonic; INT64_MAX: none */
 };
@@ -30,42 +30,27 @@ void redis_debts_owe_since(redis_debts *d, int64_t since_ms) {
 
 void redis_debts_owe_all(redis_debts *d) {
   d->owed_since_ms = INT64_MIN;
-  d->tell_again = redis_endings_count(d->told);
+  d->tell_again = redis_acts_count(d->told);
 }
 
-/* When the tab that ends a session renewed it here, if it is the one that holds it here. */
-static int64_t held_since_ms(const redis_debts *d, const au_beat *beat) {
-  const presence_table *table = d->store->table;
-  au_beat known;
-  bool is_known =
-      presence_table_find(table, beat->customer_id, beat->session_id, now_ms(d), &known);
-  if (!is_known || !slice_eq(known.tab_id, beat->tab_id)) return -1;
-  return now_ms(d) -
-         presence_table_renewed_ago_ms(table, beat->customer_id, beat->session_id, now_ms(d));
+au_status redis_debts_owe_ending(redis_debts *d, const redis_act *ending) {
+  return redis_acts_add(d->endings, ending);
 }
 
-au_status redis_debts_owe_ending(redis_debts *d, redis_ending_kind kind, const au_beat *beat,
-                                 redis_moment at) {
-  return redis_endings_add(d->endings, kind, beat, at, held_since_ms(d, beat));
-}
-
-static void put_back(redis_debts *d, const redis_ending *e) {
-  if (redis_endings_add(d->endings, e->kind, &e->who, e->at, e->held_ms) != AU_OK)
+static void put_back(redis_debts *d, const redis_act *ending) {
+  if (redis_acts_add(d->endings, ending) != AU_OK)
     log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
 }
 
-void redis_debts_owe_again(redis_debts *d, const redis_ending *e) {
-  int64_t ago_ms = presence_table_renewed_ago_ms(d->store->table, e->who.customer_id,
-                                                 e->who.session_id, now_ms(d));
-  bool revived = ago_ms >= 0 && (e->kind == REDIS_ENDING_LEAVE || now_ms(d) - ago_ms > e->at.ms);
-  if (!revived) put_back(d, e);
+void redis_debts_owe_again(redis_debts *d, const redis_act *ending) {
+  if (!redis_store_revived(d->store, ending)) put_back(d, ending);
 }
 
 /* As many as there are now, for those that stay are added again. */
 void redis_debts_hand_over(redis_debts *d) {
-  redis_ending e;
-  for (size_t left = redis_endings_count(d->endings); left > 0; left--) {
-    if (!redis_endings_take(d->endings, now_ms(d), &e)) return;
+  redis_act e;
+  for (size_t left = redis_acts_count(d->endings); left > 0; left--) {
+    if (!redis_acts_take(d->endings, now_ms(d), &e)) return;
     put_back(redis_store_node(d->store, e.who.customer_id)->debts, &e);
   }
 }
@@ -74,17 +59,16 @@ void redis_debts_hand_over(redis_debts *d) {
 
 /* The oldest are forgotten when there are too many: such a session may come back for what is
  * left of its time. */
-void redis_debts_left(redis_debts *d, const au_beat *beat, redis_moment at, int64_t held_ms) {
-  redis_ending oldest;
-  if (redis_endings_count(d->told) >= REDIS_DEBTS_LEAVES_MAX)
-    (void)redis_endings_take(d->told, now_ms(d), &oldest);
-  if (redis_endings_add(d->told, REDIS_ENDING_LEAVE, beat, at, held_ms) != AU_OK)
-    log_debug("redis", "a leave is not kept", LOG_NONE);
+void redis_debts_left(redis_debts *d, const redis_act *leave) {
+  redis_act oldest;
+  if (redis_acts_count(d->told) >= REDIS_DEBTS_LEAVES_MAX)
+    (void)redis_acts_take(d->told, now_ms(d), &oldest);
+  if (redis_acts_add(d->told, leave) != AU_OK) log_debug("redis", "a leave is not kept", LOG_NONE);
 }
 
 void redis_debts_revive(redis_debts *d, au_slice customer_id, au_slice session_id) {
-  redis_endings_remove(d->endings, customer_id, session_id);
-  redis_endings_remove(d->told, customer_id, session_id);
+  redis_acts_remove(d->endings, customer_id, session_id);
+  redis_acts_remove(d->told, customer_id, session_id);
 }
 
 int64_t redis_debts_take_sessions(redis_debts *d) {
@@ -93,11 +77,11 @@ int64_t redis_debts_take_sessions(redis_debts *d) {
   return since_ms;
 }
 
-bool redis_debts_take_ending(redis_debts *d, redis_ending *out) {
-  if (redis_endings_take(d->endings, now_ms(d), out)) return true;
+bool redis_debts_take_ending(redis_debts *d, redis_act *out) {
+  if (redis_acts_take(d->endings, now_ms(d), out)) return true;
   if (d->tell_again > 0) {
     d->tell_again--;
-    if (redis_endings_take(d->told, now_ms(d), out)) return true;
+    if (redis_acts_take(d->told, now_ms(d), out)) return true;
   }
   d->tell_again = 0;
   return false;
@@ -106,12 +90,12 @@ bool redis_debts_take_ending(redis_debts *d, redis_ending *out) {
 /* ---- questions ------------------------------------------------------------ */
 
 bool redis_debts_has_ended(const redis_debts *d, const au_beat *beat, redis_moment since,
-                           redis_ending_kind *kind) {
-  return redis_endings_find(d->endings, beat, since, kind);
+                           redis_act_kind *kind) {
+  return redis_acts_find(d->endings, beat, since, kind);
 }
 
 bool redis_debts_any(const redis_debts *d) {
-  return d->owed_since_ms != INT64_MAX || redis_endings_count(d->endings) > 0 || d->tell_again > 0;
+  return d->owed_since_ms != INT64_MAX || redis_acts_count(d->endings) > 0 || d->tell_again > 0;
 }
 
 /* ---- life ----------------------------------------------------------------- */
@@ -123,9 +107,9 @@ au_status redis_debts_create(redis_store *store, redis_debts **out) {
   d->store = store;
   d->owed_since_ms = INT64_MAX;
   au_status status =
-      redis_endings_create(store->seed, store->config->max_sessions, lifetime_ms, &d->endings);
+      redis_acts_create(store->seed, store->config->max_sessions, lifetime_ms, &d->endings);
   if (status == AU_OK)
-    status = redis_endings_create(store->seed, REDIS_DEBTS_LEAVES_MAX, lifetime_ms, &d->told);
+    status = redis_acts_create(store->seed, REDIS_DEBTS_LEAVES_MAX, lifetime_ms, &d->told);
   if (status != AU_OK) {
     redis_debts_free(d);
     return status;
@@ -136,7 +120,7 @@ au_status redis_debts_create(redis_store *store, redis_debts **out) {
 
 void redis_debts_free(redis_debts *d) {
   if (!d) return;
-  redis_endings_free(d->endings);
-  redis_endings_free(d->told);
+  redis_acts_free(d->endings);
+  redis_acts_free(d->told);
   free(d);
 }

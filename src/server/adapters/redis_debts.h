@@ -5,7 +5,7 @@
 
 #include <active_users/types.h>
 
-#include "redis_endings.h"
+#include "redis_acts.h"
 
 enum {
   REDIS_DEBTS_LEAVES_MAX = 50000, /* leaves that are kept for a TTL, in case Redis loses them */
@@ -26,19 +26,17 @@ void redis_debts_owe_since(redis_debts *d, int64_t since_ms);
 /* Redis has lost what it had: everything is owed, with the averages. */
 void redis_debts_owe_all(redis_debts *d);
 
-/* A session ended or was shortened here, and Redis was not told. What the tab took over here
- * Redis may still know as another's. Returns as redis_endings_add. */
-AU_MUST_CHECK au_status redis_debts_owe_ending(redis_debts *d, redis_ending_kind kind,
-                                               const au_beat *beat, redis_moment at);
+/* A session ended or was shortened here, and Redis was not told. Returns as redis_acts_add. */
+AU_MUST_CHECK au_status redis_debts_owe_ending(redis_debts *d, const redis_act *ending);
 
 /* An ending that was taken and could not be told, unless its session lives again. */
-void redis_debts_owe_again(redis_debts *d, const redis_ending *e);
+void redis_debts_owe_again(redis_debts *d, const redis_act *ending);
 
 /* In a Cluster: gives endings of customers that are served by other nodes now to those. */
 void redis_debts_hand_over(redis_debts *d);
 
-/* Redis knows that a session has left. `held_ms` as in redis_ending. */
-void redis_debts_left(redis_debts *d, const au_beat *beat, redis_moment at, int64_t held_ms);
+/* Redis knows that a session has left. */
+void redis_debts_left(redis_debts *d, const redis_act *leave);
 
 /* A session lives again, whatever is owed. */
 void redis_debts_revive(redis_debts *d, au_slice customer_id, au_slice session_id);
@@ -48,12 +46,12 @@ void redis_debts_revive(redis_debts *d, au_slice customer_id, au_slice session_i
 int64_t redis_debts_take_sessions(redis_debts *d);
 
 /* An ending that was not told yet, then one that must be told again; false when there is none. */
-bool redis_debts_take_ending(redis_debts *d, redis_ending *out);
+bool redis_debts_take_ending(redis_debts *d, redis_act *out);
 
 /* Whether the tab of a touch that began at `since` has ended or shortened its session after
  * it, which Redis is not told yet: the touch is over then. */
 bool redis_debts_has_ended(const redis_debts *d, const au_beat *beat, redis_moment since,
-                           redis_ending_kind *kind);
+                           redis_act_kind *kind);
 
 bool redis_debts_any(const redis_debts *d);
 

@@ -8,40 +8,68 @@ static redis_node *node_now(const redis_node *n, const au_beat *beat) {
   return redis_store_node(n->store, beat->customer_id);
 }
 
-/* A fault of one key, with a node that is whole, is nothing to replay: the next beat tries
- * again. Before the table is touched: else the clock may pass between the two. */
-static void owe(redis_node *n) {
-  if (!redis_node_is_whole(n)) redis_debts_owe(n->debts);
+/* When the tab that ends a session renewed it here, if it is the one that holds it here. */
+static int64_t held_since_ms(const redis_store *s, const au_beat *beat) {
+  int64_t now_ms = redis_store_mono_ms(s);
+  presence_live known;
+  bool held = presence_table_find(s->table, beat->customer_id, beat->session_id, now_ms, &known) &&
+              slice_eq(known.beat.tab_id, beat->tab_id);
+  return held ? known.renewed_ms : -1;
+}
+
+/* What a node that is whole has refused it refused for one key. Before the table is touched:
+ * else the clock may pass between the two. */
+static au_status owe_touch(redis_node *n, const au_beat *beat, redis_moment began) {
+  if (redis_node_is_whole(n))
+    return redis_retry_owe(n->store->retry,
+                           &(redis_act){.kind = REDIS_ACT_TOUCH, .at = began, .who = *beat});
+  redis_debts_owe(n->debts);
+  return AU_OK;
 }
 
 /* Whoever holds it here may have been taken over by way of another daemon, or by a touch that
  * is on its way: Redis knows, once it can be asked. */
-static au_status owe_ending(redis_node *n, redis_ending_kind kind, const au_beat *beat,
+static au_status owe_ending(redis_node *n, redis_act_kind kind, const au_beat *beat,
                             redis_moment at) {
+  const redis_act ending = {
+      .kind = kind, .at = at, .held_ms = held_since_ms(n->store, beat), .who = *beat};
   n = node_now(n, beat);
-  if (redis_node_is_whole(n)) return AU_OK;
-  return redis_debts_owe_ending(n->debts, kind, beat, at);
+  return redis_node_is_whole(n) ? redis_retry_owe(n->store->retry, &ending)
+                                : redis_debts_owe_ending(n->debts, &ending);
+}
+
+void redis_local_revive(redis_node *n, const au_beat *beat) {
+  redis_debts_revive(n->debts, beat->customer_id, beat->session_id);
+  redis_retry_revive(n->store->retry, beat->customer_id, beat->session_id);
+}
+
+/* Whether the tab of a touch has ended or shortened its session since the touch began, of
+ * which Redis is not told yet: the touch is over then. */
+static bool has_ended(const redis_node *n, const au_beat *beat, redis_moment began,
+                      redis_act_kind *kind) {
+  return redis_debts_has_ended(n->debts, beat, began, kind) ||
+         redis_retry_has_ended(n->store->retry, beat, began, kind);
 }
 
 au_status redis_local_touch(redis_node *n, const au_beat *beat, au_touch_kind kind, au_done_fn cb,
                             void *arg) {
   au_store *own = n->store->own;
-  owe(n);
-  au_status status = own->ops->touch(own, beat, kind, cb, arg);
-  if (status == AU_OK) redis_debts_revive(n->debts, beat->customer_id, beat->session_id);
+  au_status status = owe_touch(n, beat, redis_store_moment(n->store));
+  if (status == AU_OK) status = own->ops->touch(own, beat, kind, cb, arg);
+  if (status == AU_OK) redis_local_revive(n, beat);
   return status;
 }
 
 /* The debt comes first, since it may be refused; one too many does no harm. */
 au_status redis_local_leave(redis_node *n, const au_beat *beat, au_done_fn cb, void *arg) {
   au_store *own = n->store->own;
-  au_status status = owe_ending(n, REDIS_ENDING_LEAVE, beat, redis_store_moment(n->store));
+  au_status status = owe_ending(n, REDIS_ACT_LEAVE, beat, redis_store_moment(n->store));
   return status == AU_OK ? own->ops->leave(own, beat, cb, arg) : status;
 }
 
 au_status redis_local_shorten(redis_node *n, const au_beat *beat, au_done_fn cb, void *arg) {
   au_store *own = n->store->own;
-  au_status status = owe_ending(n, REDIS_ENDING_SHORTEN, beat, redis_store_moment(n->store));
+  au_status status = owe_ending(n, REDIS_ACT_SHORTEN, beat, redis_store_moment(n->store));
   if (status != AU_OK) return status;
   return own->ops->shorten(own, beat, n->store->config->disconnect_grace_ms, cb, arg);
 }
@@ -49,28 +77,28 @@ au_status redis_local_shorten(redis_node *n, const au_beat *beat, au_done_fn cb,
 /* An operation of the same tab that began after the touch may have ended here before it. */
 au_status redis_local_acknowledge(redis_node *n, const au_beat *beat, redis_moment began) {
   redis_store *s = n->store;
-  redis_ending_kind kind;
+  redis_act_kind kind;
   n = node_now(n, beat);
-  bool ended = redis_debts_has_ended(n->debts, beat, began, &kind);
-  if (ended && kind == REDIS_ENDING_LEAVE) return AU_OK;
+  bool ended = has_ended(n, beat, began, &kind);
+  if (ended && kind == REDIS_ACT_LEAVE) return AU_OK;
   au_status status = presence_table_touch(s->table, beat, AU_TOUCH_JOIN, redis_store_mono_ms(s));
   if (status != AU_OK) return status;
   if (ended)
     (void)presence_table_shorten(s->table, beat, redis_store_mono_ms(s));
   else
-    redis_debts_revive(n->debts, beat->customer_id, beat->session_id);
+    redis_local_revive(n, beat);
   redis_store_expire(s);
   return AU_OK;
 }
 
 au_status redis_local_touched(redis_node *n, const au_beat *beat, redis_moment began) {
   n = node_now(n, beat);
-  owe(n);
-  return redis_local_acknowledge(n, beat, began);
+  au_status status = owe_touch(n, beat, began);
+  return status == AU_OK ? redis_local_acknowledge(n, beat, began) : status;
 }
 
 au_status redis_local_left(redis_node *n, const au_beat *beat, redis_moment began) {
-  au_status status = owe_ending(n, REDIS_ENDING_LEAVE, beat, began);
+  au_status status = owe_ending(n, REDIS_ACT_LEAVE, beat, began);
   if (status == AU_OK)
     (void)presence_table_leave(n->store->table, beat, redis_store_mono_ms(n->store));
   return status;
@@ -78,7 +106,7 @@ au_status redis_local_left(redis_node *n, const au_beat *beat, redis_moment bega
 
 au_status redis_local_shortened(redis_node *n, const au_beat *beat, redis_moment began) {
   redis_store *s = n->store;
-  au_status status = owe_ending(n, REDIS_ENDING_SHORTEN, beat, began);
+  au_status status = owe_ending(n, REDIS_ACT_SHORTEN, beat, began);
   if (status == AU_OK && presence_table_shorten(s->table, beat, redis_store_mono_ms(s)))
     redis_store_expire(s);
   return status;

@@ -1,11 +1,12 @@
 /* Signs of life that Redis cannot be told now: kept in the daemon's own table, acknowledged,
- * and owed to Redis (redis_debts). Knows no commands. */
+ * and owed to Redis: to the whole of it (redis_debts), or to one key (redis_retry). Knows no
+ * commands. */
 #ifndef ADAPTERS_REDIS_LOCAL_H
 #define ADAPTERS_REDIS_LOCAL_H
 
 #include <active_users/store.h>
 
-#include "redis_endings.h"
+#include "redis_acts.h"
 
 struct redis_node;
 
@@ -25,6 +26,9 @@ AU_MUST_CHECK au_status redis_local_left(struct redis_node *n, const au_beat *be
                                          redis_moment began);
 AU_MUST_CHECK au_status redis_local_shortened(struct redis_node *n, const au_beat *beat,
                                               redis_moment began);
+
+/* A session lives again, whatever is owed. */
+void redis_local_revive(struct redis_node *n, const au_beat *beat);
 
 /* The table takes over a touch that Redis knows; returns as redis_local_touched. */
 AU_MUST_CHECK au_status redis_local_acknowledge(struct redis_node *n, const au_beat *beat,

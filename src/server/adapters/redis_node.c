@@ -18,8 +18,7 @@ static bool is_up(const redis_node *n) {
 }
 
 bool redis_node_serves(const redis_node *n) {
-  bool refuses_all = n->refusal && !n->refusal_of_one_key;
-  return !n->stopping && is_up(n) && !refuses_all;
+  return !n->stopping && is_up(n) && !n->refuses;
 }
 
 bool redis_node_is_whole(const redis_node *n) {
@@ -42,17 +41,21 @@ au_status redis_node_admits(const redis_node *n, uint32_t commands) {
 /* Said once for each kind until the store is well again: a refusal comes with each beat. */
 static void refused(redis_node *n, const redisReply *reply) {
   redis_refusal refusal = redis_reply_refusal(reply);
-  bool first = !n->refusal;
+  int64_t now_ms = redis_store_mono_ms(n->store);
   uint32_t bit = (uint32_t)1 << refusal.kind;
   n->store->counters->store_errors++;
-  n->refused_at_ms = redis_store_mono_ms(n->store);
   if (!(n->refusals_logged & bit)) log_warn("redis", "refused", LOG_STR("reason", refusal.reason));
   n->refusals_logged |= bit;
   if (!n->store->cluster && redis_reply_is_error_code(reply, "MOVED")) n->in_cluster = true;
-  if (first || !refusal.one_key) {
-    n->refusal = refusal.reason;
-    n->refusal_of_one_key = refusal.one_key;
+  if (refusal.scope != REDIS_SCOPE_ALL) n->faulty_at_ms = now_ms;
+  if (refusal.scope != REDIS_SCOPE_KEY) {
+    n->refused_at_ms = now_ms;
+    n->refuses = true;
   }
+  bool reaches_less = n->refusal && refusal.scope > n->refusal_scope;
+  if (reaches_less) return;
+  n->refusal = refusal.reason;
+  n->refusal_scope = refusal.scope;
 }
 
 au_status redis_node_check(redis_node *n, au_status status, const redisReply *reply,
@@ -63,13 +66,23 @@ au_status redis_node_check(redis_node *n, au_status status, const redisReply *re
   return AU_ESTORE;
 }
 
-void redis_node_wrote(redis_node *n) {
-  if (!n->refusal || n->in_cluster ||
-      redis_store_mono_ms(n->store) - n->refused_at_ms < REDIS_LOOK_INTERVAL_MS)
-    return;
+/* A command that is not permitted and a key at fault are met again when they are needed, which
+ * is once a tick at the least: until then nobody knows that the fault is gone. */
+static void end_refusal(redis_node *n) {
+  int64_t quiet_ms = redis_store_mono_ms(n->store) - n->faulty_at_ms;
+  bool is_tried = n->refusal_scope == REDIS_SCOPE_ALL;
+  if (!n->refusal || n->refuses) return;
+  if (!is_tried && quiet_ms < REDIS_LOOK_INTERVAL_MS + n->store->lease_ms) return;
   n->refusal = NULL;
   n->refusals_logged = 0;
   log_info("redis", "accepts again", LOG_NONE);
+}
+
+void redis_node_wrote(redis_node *n) {
+  int64_t quiet_ms = redis_store_mono_ms(n->store) - n->refused_at_ms;
+  if (!n->refuses || n->in_cluster || quiet_ms < REDIS_LOOK_INTERVAL_MS) return;
+  n->refuses = false;
+  end_refusal(n);
   redis_replay_begin(n->replay);
 }
 
@@ -141,7 +154,8 @@ static void on_look(uv_timer_t *timer) {
       redis_store_mono_ms(n->store) - n->clock_read_ms >= REDIS_CLOCK_INTERVAL_MS)
     ask_time(n);
   redis_identity_look(n);
-  if (n->refusal) test_write(n);
+  if (n->refuses) test_write(n);
+  end_refusal(n);
   if (redis_node_serves(n)) redis_replay_begin(n->replay);
 }
 
@@ -180,7 +194,8 @@ const char *redis_node_reason(const redis_node *n) {
   if (!redis_link_is_ready(n->link)) return redis_link_reason(n->link);
   if (n->refusal) return n->refusal;
   if (!is_up(n)) return "waiting for the first answers of redis";
-  return redis_replay_is_done(n->replay) ? "" : "redis is being told what it missed";
+  if (!redis_replay_is_done(n->replay)) return "redis is being told what it missed";
+  return redis_watch_reason(n->watch);
 }
 
 /* ---- life ------------------------------------------------------------------ */
@@ -202,7 +217,7 @@ au_status redis_node_create(redis_store *s, const redis_url *url, redis_node **o
       .arg = n,
   };
   const redis_watch_config watch = {
-      .loop = s->loop, .url = url, .events = s->events, .seed = s->seed};
+      .loop = s->loop, .url = url, .events = s->events, .counters = s->counters, .seed = s->seed};
   au_status status = redis_link_create(&link, &n->link);
   if (status == AU_OK) status = redis_watch_create(&watch, &n->watch);
   if (status == AU_OK) status = redis_reconcile_create(n, &n->reconcile);

@@ -21,7 +21,7 @@ enum {
   REDIS_CLOCK_INTERVAL_MS = 10000, /* between two readings of Redis's clock */
   REDIS_CLOCK_SLACK_MS = 50,       /* by which estimates of it may differ */
   REDIS_LOOK_INTERVAL_MS = 1000,   /* between two looks at its data, and while it refuses two
-                                      test writes; without a refusal this long it is well again */
+                                      test writes; without a refusal this long it is tried again */
 };
 
 struct redis_store;
@@ -44,10 +44,12 @@ typedef struct redis_node {
   int64_t clock_ahead_ms; /* Redis's clock minus our monotonic one, never too large */
   int64_t clock_asked_ms, clock_read_ms; /* monotonic */
 
-  bool in_cluster;          /* on a plain URL: it serves a part of the customers and never more */
-  bool refusal_of_one_key;  /* `refusal` is no word about other keys */
-  const char *refusal;      /* why Redis refuses, static; NULL when it does not */
-  int64_t refused_at_ms;    /* the last refusal, monotonic */
+  bool in_cluster;     /* on a plain URL: it serves a part of the customers and never more */
+  bool refuses;        /* more than single keys, as far as is known */
+  const char *refusal; /* why Redis refuses, static; NULL when it has not for a while */
+  redis_scope refusal_scope;
+  int64_t refused_at_ms;    /* the last refusal of more than a key, monotonic */
+  int64_t faulty_at_ms;     /* the last that a test write does not try, monotonic */
   uint32_t refusals_logged; /* a bit for each kind, since it was well */
 
   uv_timer_t look;
@@ -86,7 +88,7 @@ AU_MUST_CHECK au_status redis_node_admits(const redis_node *n, uint32_t commands
 au_status redis_node_check(redis_node *n, au_status status, const redisReply *reply,
                            redis_want want);
 
-/* A write was answered with success: the end of a refusal, after a while without any. */
+/* A write was answered with success: after a while without a refusal it serves again. */
 void redis_node_wrote(redis_node *n);
 
 /* Why it is degraded, static text; "" when all is well. */

@@ -51,7 +51,7 @@ static bool has_valid_ids(const au_beat *beat) {
          wire_valid_id(beat->tab_id);
 }
 
-static bool table_find(redis_store *s, const au_beat *beat, au_beat *out) {
+static bool table_find(redis_store *s, const au_beat *beat, presence_live *out) {
   return presence_table_find(s->table, beat->customer_id, beat->session_id, redis_store_mono_ms(s),
                              out);
 }
@@ -87,7 +87,7 @@ static void unreserve(redis_store *s, const touch *t) {
 static void acknowledge(touch *t) {
   redis_node *n = t->op.node;
   redis_store *s = n->store;
-  au_beat known;
+  presence_live known;
   bool counts_again = t->added && table_find(s, &t->who.beat, &known);
   t->op.status = redis_local_acknowledge(n, &t->who.beat, t->began);
   if (t->op.status != AU_OK) return;
@@ -172,10 +172,10 @@ static void on_profile(au_status status, const redisReply *reply, void *arg) {
     t->op.pending--;
   } else if (redis_op_take(&t->op, status, reply, REDIS_WANT_TEXT)) {
     wire_beat stored, merged;
-    au_beat known;
+    presence_live known;
     const au_beat *profile = NULL;
     if (table_find(t->op.node->store, &t->who.beat, &known)) /* it came while Redis was asked */
-      profile = &known;
+      profile = &known.beat;
     else if (reply->type == REDIS_REPLY_STRING &&
              wire_parse_presence(redis_reply_text(reply), &stored) == AU_OK)
       profile = &stored.beat;
@@ -208,10 +208,10 @@ au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, 
   t->cb = cb;
   t->arg = arg;
   t->began = redis_store_moment(n->store);
-  au_beat known;
+  presence_live known;
   bool is_known = table_find(s, beat, &known);
   bool keeps = is_known && kind == AU_TOUCH_BEAT;
-  if (!keep_beat(&t->who, beat, keeps ? &known : beat))
+  if (!keep_beat(&t->who, beat, keeps ? &known.beat : beat))
     status = AU_EINVAL;
   else if (!is_known)
     status = reserve(s, t);
@@ -222,7 +222,7 @@ au_status redis_touch(au_store *store, const au_beat *beat, au_touch_kind kind, 
       send_session(t);
     status = redis_op_begun(&t->op);
     if (status == AU_OK) { /* Redis hears of an older ending no more: it would come after this */
-      redis_debts_revive(n->debts, beat->customer_id, beat->session_id);
+      redis_local_revive(n, beat);
       return AU_OK;
     }
     unreserve(s, t);
@@ -279,7 +279,11 @@ static void on_left(au_status status, const redisReply *reply, void *arg) {
     bool dropped = what != REDIS_LEAVE_OTHER &&
                    presence_table_drop(s->table, beat->customer_id, beat->session_id);
     if (what != REDIS_LEAVE_OTHER)
-      redis_debts_left(n->debts, beat, e->began, what == REDIS_LEAVE_ENDED ? e->began.ms : -1);
+      redis_debts_left(n->debts,
+                       &(redis_act){.kind = REDIS_ACT_LEAVE,
+                                    .at = e->began,
+                                    .held_ms = what == REDIS_LEAVE_ENDED ? e->began.ms : -1,
+                                    .who = *beat});
     if (!dropped && (what == REDIS_LEAVE_ENDED || what == REDIS_LEAVE_DROPPED))
       redis_store_changed(s, beat->customer_id);
     redis_node_wrote(n);

@@ -6,6 +6,7 @@
 #include "redis_command.h"
 #include "redis_script.h"
 #include "redis_store.h"
+#include "redis_tell.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,7 +79,7 @@ static bool is_another(redis_replay *r, au_slice customer_id) {
 }
 
 /* The next session of this node; false at the end, or when a turn has seen enough (*more). */
-static bool next_session(redis_replay *r, uint32_t *looked, presence_walked *out, bool *more) {
+static bool next_session(redis_replay *r, uint32_t *looked, presence_live *out, bool *more) {
   *more = false;
   while (presence_table_walk_next(table_of(r), &r->walk, now_ms(r), out)) {
     if (redis_store_node(r->node->store, out->beat.customer_id) == r->node) return true;
@@ -115,47 +116,37 @@ static void answered(redis_replay *r) {
 }
 
 /* A fault of one key ends with that key; any other stops the replay. */
-static bool is_written(redis_replay *r, au_status status, const redisReply *reply) {
-  status = redis_node_check(r->node, status, reply, REDIS_WANT_INTEGER);
-  bool written = status == AU_OK || redis_node_serves(r->node);
-  if (!written) r->failed = true;
-  return written;
-}
-
 static void on_written(au_status status, const redisReply *reply, void *arg) {
   redis_replay *r = arg;
-  (void)is_written(r, status, reply);
+  status = redis_node_check(r->node, status, reply, REDIS_WANT_INTEGER);
+  if (status != AU_OK && !redis_node_serves(r->node)) r->failed = true;
   answered(r);
 }
 
-/* An ending on its way. */
-typedef struct sent_ending {
-  redis_replay *replay;
-  redis_ending ending;
-} sent_ending;
-
-/* The table forgets what Redis has ended: a touch that was answered before came before. */
-static void on_ended(au_status status, const redisReply *reply, void *arg) {
-  sent_ending *sent = arg;
-  redis_replay *r = sent->replay;
-  const redis_ending *e = &sent->ending;
-  if (!is_written(r, status, reply)) {
-    redis_debts_owe_again(debts_of(r), e);
-  } else if (e->kind == REDIS_ENDING_LEAVE && reply->type == REDIS_REPLY_INTEGER &&
-             reply->integer != REDIS_LEAVE_OTHER) {
-    (void)presence_table_drop(table_of(r), e->who.customer_id, e->who.session_id);
-    redis_debts_left(debts_of(r), &e->who, e->at,
-                     reply->integer == REDIS_LEAVE_ENDED ? e->at.ms : e->held_ms);
+/* What is refused for one key alone is owed to that key. Sessions that were not told are met
+ * again, since the whole walk is. */
+static void on_told(redis_told told, const redis_act *act, void *arg) {
+  redis_replay *r = arg;
+  bool refused = told == REDIS_TOLD_IN_VAIN &&
+                 redis_retry_owe(r->node->store->retry, act) != AU_OK; /* tried again here then */
+  if (told == REDIS_NOT_TOLD || refused) {
+    r->failed = true;
+    if (act->kind != REDIS_ACT_TOUCH) redis_debts_owe_again(debts_of(r), act);
   }
-  free(sent);
   answered(r);
 }
 
-static void issue(redis_replay *r, const au_slice *args, size_t n, redis_reply_fn cb, void *arg) {
-  if (redis_node_command(r->node, args, n, cb, arg) == AU_OK)
+/* Counts a command that was sent, or notes that it was not. */
+static bool sent(redis_replay *r, au_status status) {
+  if (status == AU_OK)
     r->pending++;
   else
     r->failed = true;
+  return status == AU_OK;
+}
+
+static void issue(redis_replay *r, const au_slice *args, size_t n) {
+  (void)sent(r, redis_node_command(r->node, args, n, on_written, r));
 }
 
 /* ---- what is sent --------------------------------------------------------- */
@@ -163,37 +154,11 @@ static void issue(redis_replay *r, const au_slice *args, size_t n, redis_reply_f
 static void send_list(redis_replay *r, au_slice customer_id) {
   redis_command list;
   redis_command_list(&list, &r->node->store->keys, customer_id);
-  issue(r, list.words, list.count, on_written, r);
+  issue(r, list.words, list.count);
 }
 
-static void send_session(redis_replay *r, const presence_walked *w) {
-  redis_store *s = r->node->store;
-  const au_beat *beat = &w->beat;
-  int64_t ahead_ms = r->node->clock_ahead_ms;
-  buffer_clear(&s->value);
-  wire_print_presence(&s->value, beat, w->renewed_ms + ahead_ms);
-  if (s->value.failed) {
-    r->failed = true;
-    return;
-  }
-  redis_key key, index, left_key;
-  redis_number left, deadline, until, over;
-  const au_slice args[] = {
-      slice_of("EVAL"),
-      slice_of(REDIS_SCRIPT_REPLAY),
-      slice_of("3"),
-      redis_key_presence(&s->keys, &key, beat->customer_id, beat->session_id),
-      redis_key_index(&s->keys, &index, beat->customer_id),
-      redis_key_left(&s->keys, &left_key, beat->customer_id),
-      beat->session_id,
-      buffer_slice(&s->value),
-      redis_number_text(&left, w->deadline_ms - now_ms(r)),
-      redis_number_text(&deadline, w->deadline_ms + ahead_ms),
-      beat->tab_id,
-      redis_number_text(&until, w->renewed_ms + ahead_ms - REDIS_CLOCK_SLACK_MS),
-      redis_number_text(&over, w->renewed_ms + ahead_ms + REDIS_CLOCK_SLACK_MS)};
-  issue(r, args, 13, on_written, r);
-  r->sessions++;
+static void send_session(redis_replay *r, const presence_live *live) {
+  if (sent(r, redis_tell_session(r->node, live, on_told, r))) r->sessions++;
 }
 
 /* The average that was known last, with its time: the newest of those that daemons know
@@ -217,26 +182,7 @@ static void send_average(redis_replay *r, au_slice customer_id) {
                            redis_key_tick(&s->keys, &tick, customer_id),
                            buffer_slice(&s->value),
                            redis_number_text(&ticked, fact.ticked_ms)};
-  issue(r, args, 7, on_written, r);
-}
-
-/* Of a grace, what is left since the socket vanished. */
-static void send_ending(redis_replay *r, sent_ending *sent) {
-  const redis_store *s = r->node->store;
-  const redis_ending *e = &sent->ending;
-  int64_t ahead_ms = r->node->clock_ahead_ms, at_ms = e->at.ms + ahead_ms;
-  int64_t until_ms = at_ms + REDIS_CLOCK_SLACK_MS;
-  int64_t held_ms = e->held_ms < 0 ? REDIS_NO_TIME : e->held_ms + ahead_ms;
-  redis_command c;
-  if (e->kind == REDIS_ENDING_LEAVE) {
-    redis_command_leave(&c, &s->keys, &e->who, until_ms, at_ms,
-                        (int64_t)s->config->presence_ttl_s * 1000, held_ms);
-  } else {
-    int64_t end_ms = e->at.ms + s->config->disconnect_grace_ms, left_ms = end_ms - now_ms(r);
-    redis_command_shorten(&c, &s->keys, &e->who, until_ms, left_ms > 1 ? left_ms : 1,
-                          end_ms + ahead_ms, held_ms);
-  }
-  issue(r, c.words, c.count, on_ended, sent);
+  issue(r, args, 7);
 }
 
 /* ---- the steps ------------------------------------------------------------ */
@@ -252,7 +198,7 @@ static void step_in(redis_replay *r, int64_t in_ms) {
 /* Sends a batch; false at the end of the sessions. */
 static bool step_sessions(redis_replay *r) {
   uint32_t looked = 0;
-  presence_walked w;
+  presence_live w;
   bool more = true;
   for (int i = 0; i < REDIS_REPLAY_BATCH && !r->failed; i++) {
     if (!next_session(r, &looked, &w, &more)) break;
@@ -267,21 +213,11 @@ static bool step_sessions(redis_replay *r) {
 
 /* Sends a batch; false when there is none left. */
 static bool step_endings(redis_replay *r) {
+  redis_act ending;
   for (int i = 0; i < REDIS_REPLAY_BATCH; i++) {
-    sent_ending *sent = calloc(1, sizeof *sent);
-    if (!sent) {
-      r->failed = true;
-      return true;
-    }
-    sent->replay = r;
-    if (!redis_debts_take_ending(debts_of(r), &sent->ending)) {
-      free(sent);
-      return i > 0;
-    }
-    send_ending(r, sent);
-    if (!r->failed) continue;
-    redis_debts_owe_again(debts_of(r), &sent->ending);
-    free(sent);
+    if (!redis_debts_take_ending(debts_of(r), &ending)) return i > 0;
+    if (sent(r, redis_tell_ending(r->node, &ending, on_told, r))) continue;
+    redis_debts_owe_again(debts_of(r), &ending);
     return true;
   }
   return true;
@@ -290,7 +226,7 @@ static bool step_endings(redis_replay *r) {
 /* Tells of the customers of a batch; false at the end. */
 static bool step_tell(redis_replay *r) {
   uint32_t looked = 0;
-  presence_walked w;
+  presence_live w;
   bool more = true;
   for (int i = 0; i < REDIS_REPLAY_BATCH; i++) {
     if (!next_session(r, &looked, &w, &more)) break;

@@ -80,35 +80,32 @@ bool redis_reply_scan(const redisReply *reply, char cursor[REDIS_CURSOR_SIZE],
 
 static const struct {
   const char *code, *reason;
+  redis_scope scope;
 } refusals[] = {
-    {"OOM", "redis is out of memory"},
-    {"READONLY", "redis is a read-only replica"},
-    {"NOAUTH", "redis wants a password"},
-    {"WRONGPASS", "redis refuses the user or password"},
-    {"NOPERM", "redis does not permit a command or key"},
-    {"WRONGTYPE", "a key has the wrong type"},
-    {"LOADING", "redis is loading its data"},
-    {"MISCONF", "redis cannot save its data"},
-    {"MASTERDOWN", "redis has lost its master"},
-    {"NOREPLICAS", "redis has too few replicas"},
-    {"BUSY", "redis is busy with a script"},
-    {"MOVED", "this redis is part of a cluster: use redis+cluster://"},
-    {"TRYAGAIN", "a key is being moved between nodes"},
-    {"CLUSTERDOWN", "the redis cluster is down"},
-    {"UNKILLABLE", "redis is busy with a script"},
+    {"OOM", "redis is out of memory", REDIS_SCOPE_ALL},
+    {"READONLY", "redis is a read-only replica", REDIS_SCOPE_ALL},
+    {"NOAUTH", "redis wants a password", REDIS_SCOPE_ALL},
+    {"WRONGPASS", "redis refuses the user or password", REDIS_SCOPE_ALL},
+    {"NOPERM", "redis does not permit a command or key", REDIS_SCOPE_COMMAND},
+    {"WRONGTYPE", "a key has the wrong type", REDIS_SCOPE_KEY},
+    {"LOADING", "redis is loading its data", REDIS_SCOPE_ALL},
+    {"MISCONF", "redis cannot save its data", REDIS_SCOPE_ALL},
+    {"MASTERDOWN", "redis has lost its master", REDIS_SCOPE_ALL},
+    {"NOREPLICAS", "redis has too few replicas", REDIS_SCOPE_ALL},
+    {"BUSY", "redis is busy with a script", REDIS_SCOPE_ALL},
+    {"MOVED", "this redis is part of a cluster: use redis+cluster://", REDIS_SCOPE_ALL},
+    {"TRYAGAIN", "a key is being moved between nodes", REDIS_SCOPE_KEY},
+    {"CLUSTERDOWN", "the redis cluster is down", REDIS_SCOPE_ALL},
+    {"UNKILLABLE", "redis is busy with a script", REDIS_SCOPE_ALL},
 };
-
-static bool is_of_one_key(const redisReply *reply) {
-  return redis_reply_is_error_code(reply, "WRONGTYPE") ||
-         redis_reply_is_error_code(reply, "TRYAGAIN");
-}
 
 redis_refusal redis_reply_refusal(const redisReply *reply) {
   uint32_t n = sizeof refusals / sizeof refusals[0];
   if (!redis_reply_is_error(reply))
-    return (redis_refusal){n + 1, false, "redis answers with something else than was asked for"};
+    return (redis_refusal){n + 1, REDIS_SCOPE_COMMAND,
+                           "redis answers with something else than was asked for"};
   for (uint32_t i = 0; i < n; i++)
     if (redis_reply_is_error_code(reply, refusals[i].code))
-      return (redis_refusal){i, is_of_one_key(reply), refusals[i].reason};
-  return (redis_refusal){n, false, "redis answers with an error"};
+      return (redis_refusal){i, refusals[i].scope, refusals[i].reason};
+  return (redis_refusal){n, REDIS_SCOPE_COMMAND, "redis answers with an error"};
 }

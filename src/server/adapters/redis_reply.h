@@ -32,10 +32,17 @@ enum { REDIS_CURSOR_SIZE = 24 };
 bool redis_reply_scan(const redisReply *reply, char cursor[REDIS_CURSOR_SIZE],
                       const redisReply **elements);
 
+/* How far a refusal reaches. */
+typedef enum redis_scope {
+  REDIS_SCOPE_ALL,     /* whatever is written is refused */
+  REDIS_SCOPE_COMMAND, /* others like it are, and another may well succeed */
+  REDIS_SCOPE_KEY,     /* what concerns other keys may well succeed */
+} redis_scope;
+
 /* Why Redis refused, for the health page and the log. */
 typedef struct redis_refusal {
-  uint32_t kind;      /* small, one for each reason */
-  bool one_key;       /* a fault of one key: other operations may well succeed */
+  uint32_t kind; /* small, one for each reason */
+  redis_scope scope;
   const char *reason; /* static */
 } redis_refusal;
 

@@ -16,6 +16,7 @@
 #include "redis_known.h"
 #include "redis_newcomers.h"
 #include "redis_node.h"
+#include "redis_retry.h"
 
 enum { REDIS_VALUE_MAX_BYTES = 16 * 1024 };
 
@@ -35,6 +36,7 @@ typedef struct redis_store {
 
   redis_node *node;           /* NULL in a Cluster */
   redis_cluster *cluster;     /* NULL with a single Redis */
+  redis_retry *retry;         /* what was refused for one key alone */
   au_store *own;              /* a memory store of what this daemon has acknowledged */
   presence_table *table;      /* its sessions */
   redis_known *known;         /* of customers, from Redis */
@@ -77,6 +79,9 @@ static inline au_slice redis_store_list(const redis_store *s, redis_key *room,
                                         au_slice customer_id) {
   return redis_key_customers(&s->keys, room, redis_keys_group_of(&s->keys, customer_id));
 }
+
+/* Whether a session was touched here since it ended or was shortened. */
+bool redis_store_revived(const redis_store *s, const redis_act *ending);
 
 /* Tells the daemon, from the loop and once, that a count changed. */
 void redis_store_changed(redis_store *s, au_slice customer_id);

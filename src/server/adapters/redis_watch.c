@@ -40,7 +40,7 @@ struct redis_watch {
   ring settled;         /* nothing to do until somebody wants something else, or the link is lost */
   ring refused;         /* asked for again with the next probe or link */
   uint32_t asking;
-  bool complained; /* a refusal was logged, and nothing was confirmed since */
+  const char *refusal; /* why some are refused, static; NULL: none is, as far as is known */
   uv_timer_t probe;
   unsigned open_parts;
   void (*stopped)(void *arg);
@@ -65,9 +65,13 @@ static void ring_append(ring *list, ring *r) {
   r->prev->next = r->next->prev = r;
 }
 
+static bool is_empty(const ring *list) {
+  return list->next == list;
+}
+
 /* Moves everything to the end of another list at once. */
 static void ring_splice(ring *from, ring *to) {
-  if (from->next == from) return;
+  if (is_empty(from)) return;
   from->next->prev = to->prev;
   to->prev->next = from->next;
   from->prev->next = to;
@@ -138,6 +142,21 @@ static bool confirms(const redisReply *reply, bool subscribed) {
                   slice_of(subscribed ? "subscribe" : "unsubscribe"));
 }
 
+/* Logged once, until everybody who is wanted is heard. */
+static void refused(redis_watch *w, const redisReply *reply) {
+  const char *reason = redis_reply_refusal(reply).reason;
+  w->config.counters->store_errors++;
+  if (!w->refusal) log_warn("redis", "subscription refused", LOG_STR("reason", reason));
+  w->refusal = reason;
+}
+
+static void end_refusal(redis_watch *w) {
+  bool settled = w->asking == 0 && is_empty(&w->todo) && is_empty(&w->refused);
+  if (!w->refusal || !settled) return;
+  w->refusal = NULL;
+  log_info("redis", "subscriptions accepted again", LOG_NONE);
+}
+
 static void on_answer(au_status status, const redisReply *reply, void *arg) {
   entry *e = arg;
   redis_watch *w = e->watch;
@@ -150,13 +169,9 @@ static void on_answer(au_status status, const redisReply *reply, void *arg) {
   }
   if (confirms(reply, e->asked_for)) {
     e->heard_on = e->asked_for ? w->link_number : 0;
-    w->complained = false;
     place(w, e);
   } else {
-    if (!w->complained)
-      log_warn("redis", "subscription refused",
-               LOG_STR("reason", redis_reply_refusal(reply).reason));
-    w->complained = true;
+    refused(w, reply);
     e->heard_on = 0;
     if (e->wanted)
       ring_append(&w->refused, &e->place);
@@ -164,6 +179,7 @@ static void on_answer(au_status status, const redisReply *reply, void *arg) {
       place(w, e);
   }
   pump(w);
+  end_refusal(w);
 }
 
 static bool ask(redis_watch *w, entry *e) {
@@ -230,6 +246,11 @@ bool redis_watch_is_deaf(const redis_watch *w, au_slice customer_id) {
   return e && e->wanted && !is_subscribed(e);
 }
 
+const char *redis_watch_reason(const redis_watch *w) {
+  if (!redis_link_is_ready(w->link)) return redis_link_reason(w->link);
+  return w->refusal ? w->refusal : "";
+}
+
 /* ---- what the link tells -------------------------------------------------- */
 
 static void on_ready(void *arg) {
@@ -272,6 +293,7 @@ static void on_probe(uv_timer_t *timer) {
     log_debug("redis", "probe not sent", LOG_NONE);
   ring_splice(&w->refused, &w->todo);
   pump(w);
+  end_refusal(w);
 }
 
 /* ---- life ----------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <active_users/store.h>
 #include <uv.h>
 
+#include "../stats.h"
 #include "../utils/map.h"
 #include "redis_url.h"
 
@@ -20,6 +21,7 @@ typedef struct redis_watch_config {
   uv_loop_t *loop;
   const redis_url *url;          /* borrowed for the watch's life */
   const au_store_events *events; /* borrowed; `published` is called */
+  stats *counters;               /* borrowed; refusals are counted */
   map_seed seed;
 } redis_watch_config;
 
@@ -41,6 +43,9 @@ void redis_watch_each(redis_watch *w, void (*fn)(void *arg, redis_watch *w, au_s
 /* Whether a wanted customer would not hear a message now: its subscription is not
  * confirmed, or was lost. */
 bool redis_watch_is_deaf(const redis_watch *w, au_slice customer_id);
+
+/* Why wanted customers are not heard, or some of them: static text; "" when all is well. */
+const char *redis_watch_reason(const redis_watch *w);
 
 /* Closes the link and the timer of a started watch; then `stopped` runs once, from the
  * loop. */

@@ -1,4 +1,6 @@
 // Suites, clean-up and waiting. Nothing here knows the daemon.
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
@@ -118,13 +120,28 @@ export function freshId(prefix = 'shop') {
   return `${prefix}-${process.pid}-${lastId}`;
 }
 
-/** A port that was free a moment ago. Whoever binds it must be ready to try another. */
-export async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address();
+/** Whether a port of this machine can be bound now. */
+async function isFree(port) {
+  const server = net.createServer().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch {
+    return false;
+  }
   await new Promise((resolve) => server.close(resolve));
-  return port;
+  return true;
+}
+
+/**
+ * A port that was free a moment ago, below those that the kernel gives away by itself: else a
+ * suite beside this one might be given it before whoever asks here has bound it, or while a
+ * server that had it is away.
+ */
+export async function freePort() {
+  for (;;) {
+    const port = randomInt(10_240, 32_768);
+    if (await isFree(port)) return port;
+  }
 }
 
 /** A directory that is gone when the test is over. */
