@@ -1,0 +1,284 @@
+/* What a Redis refuses for one key alone is owed to that key: against a real redis-server in
+ * which the index of a customer has the wrong type for a while. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+#include "adapters/redis_retry.h"
+#include "redis_fixture.h"
+#include "utils/log.h"
+
+static int setup_closed(void **state) {
+  bench *b = bench_create();
+  server_start(&b->server);
+  *state = b;
+  return 0;
+}
+
+static int setup(void **state) {
+  (void)setup_closed(state);
+  bench_start(*state);
+  return 0;
+}
+
+static int teardown(void **state) {
+  bench_free(*state);
+  return 0;
+}
+
+/* Nobody is in Redis under a type that an index has. */
+static void put_at_fault(bench *b) {
+  ASK(&b->server, "DEL au:idx:c");
+  ASK(&b->server, "SET au:idx:c x");
+}
+
+static void mend(bench *b) {
+  ASK(&b->server, "DEL au:idx:c");
+}
+
+static bool is_there(bench *b, const char *session) {
+  return ASK(&b->server, "EXISTS presence:c:%s", session) == 1;
+}
+
+static bool is_counted(bench *b, const char *session) {
+  return ASK(&b->server, "ZSCORE au:idx:c %s", session) > 0;
+}
+
+static au_status do_shorten(bench *b, const char *session, const char *tab) {
+  outcome o;
+  au_beat beat = beat_of("c", session, tab);
+  DO(b, &o, b->store->ops->shorten(b->store, &beat, b->config.disconnect_grace_ms, on_done, &o));
+  return o.status;
+}
+
+static void expect_count(bench *b, uint32_t count) {
+  outcome o = do_sample(b, "c");
+  assert_int_equal(o.sample.count, count);
+  assert_false(o.sample.stale);
+}
+
+static void a_leave(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  put_at_fault(b);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  assert_int_equal(do_sample(b, "c").sample.count, 0);
+  assert_true(is_there(b, "s"));
+  mend(b);
+  RUN_UNTIL(b, !is_there(b, "s"));
+  expect_count(b, 0);
+  RUN_UNTIL(b, is_well(b->store));
+}
+
+static void a_touch(void **state) {
+  bench *b = *state;
+  put_at_fault(b);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  mend(b);
+  RUN_UNTIL(b, is_counted(b, "s"));
+  expect_count(b, 1);
+  assert_true(is_there(b, "s"));
+}
+
+static void a_vanished_socket(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  put_at_fault(b);
+  assert_int_equal(do_shorten(b, "s", "t1"), AU_OK);
+  mend(b);
+  ASK(&b->server, "ZADD au:idx:c 9999999999999 s");
+  RUN_UNTIL(b, ASK(&b->server, "PTTL presence:c:s") <= b->config.disconnect_grace_ms);
+  assert_true(ASK(&b->server, "ZSCORE au:idx:c s") <= redis_ms(b) + b->config.disconnect_grace_ms);
+}
+
+/* All others are served as ever, and the answers of this one are the daemon's own. */
+static void others_meanwhile(void **state) {
+  bench *b = *state;
+  put_at_fault(b);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(do_join(b, "d", "s"), AU_OK);
+  uint64_t errors = b->counters.store_errors;
+  RUN_UNTIL(b, b->counters.store_errors >= errors + 3); /* tried again and again */
+  assert_true(do_sample(b, "c").sample.stale);
+  assert_false(do_sample(b, "d").sample.stale);
+}
+
+/* Mends what is at fault, and waits until all that was owed so far is paid. */
+static void mend_and_pay(bench *b) {
+  assert_int_equal(do_join(b, "c", "last"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "last", "t1"), AU_OK);
+  assert_int_equal(do_join(b, "c", "later"), AU_OK);
+  mend(b);
+  RUN_UNTIL(b, !is_there(b, "last") && is_counted(b, "later"));
+  assert_int_equal(do_leave(b, "c", "later", "t1"), AU_OK);
+}
+
+static void who_comes_back_stays(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  put_at_fault(b);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  mend_and_pay(b);
+  expect_count(b, 1);
+  assert_true(is_there(b, "s"));
+}
+
+static void who_goes_again_is_gone(void **state) {
+  bench *b = *state;
+  put_at_fault(b);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  mend_and_pay(b);
+  expect_count(b, 0);
+  assert_false(is_there(b, "s"));
+}
+
+/* Another daemon's tab has taken over what was left here: that one had it later. */
+static void taken_over_elsewhere(void **state) {
+  bench *b = *state;
+  assert_int_equal(bench_open(b, &b->other), AU_OK);
+  RUN_UNTIL(b, is_well(b->other));
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  put_at_fault(b);
+  assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
+  bench_run_ms(b, 200);
+  const au_beat later = beat_of("c", "s", "t2");
+  assert_int_equal(do_touch(b, b->other, &later, AU_TOUCH_JOIN), AU_OK);
+  mend_and_pay(b);
+  RUN_UNTIL(b, is_counted(b, "s")); /* the other daemon pays as well */
+  expect_count(b, 1);
+  assert_true(is_there(b, "s"));
+}
+
+/* The leave is refused while the touch is on its way, which asks for a profile first: the touch
+ * is over. */
+static void a_leave_behind_a_touch(void **state) {
+  bench *b = *state;
+  outcome touched = {0}, left = {0};
+  const au_beat beat = beat_of("c", "s", "t1");
+  assert_int_equal(bench_open(b, &b->other), AU_OK);
+  RUN_UNTIL(b, is_well(b->other));
+  assert_int_equal(do_touch(b, b->other, &beat, AU_TOUCH_JOIN), AU_OK);
+  put_at_fault(b);
+  assert_int_equal(b->store->ops->touch(b->store, &beat, AU_TOUCH_BEAT, on_done, &touched), AU_OK);
+  assert_int_equal(b->store->ops->leave(b->store, &beat, on_done, &left), AU_OK);
+  RUN_UNTIL(b, touched.calls == 1 && left.calls == 1);
+  assert_true(touched.status == AU_OK && left.status == AU_OK);
+  mend(b);
+  RUN_UNTIL(b, !is_there(b, "s"));
+  expect_count(b, 0);
+}
+
+/* First owed to a Redis that lost its data, then to the key. */
+static void refused_in_a_replay(void **state) {
+  bench *b = *state;
+  assert_int_equal(do_join(b, "c", "stays"), AU_OK);
+  assert_int_equal(do_join(b, "c", "goes"), AU_OK);
+  freeReplyObject(ask_redis(&b->server, "MULTI"));
+  freeReplyObject(ask_redis(&b->server, "FLUSHALL"));
+  freeReplyObject(ask_redis(&b->server, "SET au:idx:c x"));
+  freeReplyObject(ask_redis(&b->server, "EXEC"));
+  RUN_UNTIL(b, strstr(b->store->ops->health(b->store).reason, "wrong type"));
+  assert_int_equal(do_leave(b, "c", "goes", "t1"), AU_OK);
+  mend(b);
+  RUN_UNTIL(b, is_counted(b, "stays"));
+  RUN_UNTIL(b, is_well(b->store));
+  expect_count(b, 1);
+  assert_false(is_there(b, "goes"));
+}
+
+static void join_and_leave_many(bench *b, int n) {
+  char id[16];
+  for (int i = 0; i < n; i++) {
+    snprintf(id, sizeof id, "s%d", i);
+    assert_int_equal(do_join(b, "c", id), AU_OK);
+    if (i % 2 == 0) assert_int_equal(do_leave(b, "c", id, "t1"), AU_OK);
+  }
+}
+
+/* What is owed to a key costs little while it stays at fault, and is paid at once then. */
+static void many(void **state) {
+  bench *b = *state;
+  enum { MANY = 2000 };
+  put_at_fault(b);
+  join_and_leave_many(b, MANY);
+  bench_run_ms(b, REDIS_RETRY_MAX_MS);
+  uint64_t errors = b->counters.store_errors;
+  bench_run_ms(b, 2 * REDIS_RETRY_MAX_MS);
+  assert_in_range(b->counters.store_errors - errors, 1, 3 * REDIS_RETRY_BATCH);
+  mend(b);
+  RUN_UNTIL(b, ASK(&b->server, "ZCARD au:idx:c") == MANY / 2);
+  RUN_UNTIL(b, is_well(b->store));
+  expect_count(b, MANY / 2);
+  assert_false(is_there(b, "s0"));
+}
+
+/* What cannot be owed is not acknowledged. */
+static void bounded(void **state) {
+  bench *b = *state;
+  b->config.max_sessions = 2;
+  bench_start(b);
+  put_at_fault(b);
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(do_leave(b, "c", "a", "t1"), AU_OK); /* takes its own place */
+    assert_int_equal(do_leave(b, "c", "b", "t1"), AU_OK);
+  }
+  assert_int_equal(do_leave(b, "c", "x", "t1"), AU_EBUSY);
+  mend(b);
+  RUN_UNTIL(b, do_leave(b, "c", "x", "t1") == AU_OK);
+}
+
+/* Said once, and that it is over once. */
+static void a_lasting_fault_is_one_state(void **state) {
+  bench *b = *state;
+  put_at_fault(b);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  for (uint64_t errors = b->counters.store_errors; b->counters.store_errors < errors + 4;) {
+    assert_false(is_well(b->store));
+    assert_int_equal(do_join(b, "d", "s"), AU_OK); /* a success of others is not its end */
+    bench_run_ms(b, 20);
+  }
+  mend(b);
+  RUN_UNTIL(b, is_well(b->store));
+}
+
+static void stopped_while_something_is_owed(void **state) {
+  bench *b = *state;
+  outcome left = {0};
+  const au_beat beat = beat_of("c", "s", "t1");
+  put_at_fault(b);
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  kill(b->server.pid, SIGSTOP);
+  bench_run_ms(b, 3 * REDIS_RETRY_MIN_MS); /* tried, and not answered */
+  assert_int_equal(b->store->ops->leave(b->store, &beat, on_done, &left), AU_OK);
+  bench_close(b, &b->store);
+  assert_int_equal(left.calls, 1);
+}
+
+#define CASE(name)        cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CASE_CLOSED(name) cmocka_unit_test_setup_teardown(name, setup_closed, teardown)
+
+int main(void) {
+  log_configure(AU_LOG_ERROR, AU_LOG_TEXT);
+  const struct CMUnitTest tests[] = {
+      CASE(a_leave),
+      CASE(a_touch),
+      CASE(a_vanished_socket),
+      CASE(others_meanwhile),
+      CASE(who_comes_back_stays),
+      CASE(who_goes_again_is_gone),
+      CASE(taken_over_elsewhere),
+      CASE(a_leave_behind_a_touch),
+      CASE(refused_in_a_replay),
+      CASE(many),
+      CASE_CLOSED(bounded),
+      CASE(a_lasting_fault_is_one_state),
+      CASE(stopped_while_something_is_owed),
+  };
+  return cmocka_run_group_tests_name("redis_retry", tests, NULL, NULL);
+}
