@@ -1,9 +1,10 @@
 // The load generator as a user has it, against the real daemon.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { freePort, Process, run, startDaemon, suite, waitFor } from '../integration/harness.mjs';
+import { defer, freePort, Process, run, startDaemon, suite, waitFor } from '../integration/harness.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const AU_LOAD = process.env.AU_LOAD ?? path.join(root, 'build/au-load');
@@ -17,6 +18,29 @@ async function figures(...words) {
   assert.equal(result.stderr, '', 'nothing but figures when nobody watches');
   return JSON.parse(result.stdout);
 }
+
+/**
+ * A server that does `act(socket, request, fake)` for each request, which it counts by connection.
+ * A request comes in one piece: it is small, and written at once.
+ */
+async function fakeServer(t, act) {
+  const fake = { sockets: [] };
+  fake.server = net.createServer((socket) => {
+    let requests = 0;
+    fake.sockets.push(socket);
+    socket.on('error', () => {}); // au-load ends its connections with a reset
+    socket.on('data', () => act(socket, ++requests, fake));
+  });
+  await new Promise((resolve) => fake.server.listen(0, '127.0.0.1', resolve));
+  defer(t, () => {
+    for (const socket of fake.sockets) socket.destroy();
+    fake.server.close();
+  });
+  fake.target = `http://127.0.0.1:${fake.server.address().port}`;
+  return fake;
+}
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 suite('au-load', async (test, context) => {
   const daemon = await startDaemon(context, { 'ema-interval': 3_600_000 });
@@ -119,10 +143,75 @@ suite('au-load', async (test, context) => {
   test('a server that is not there is a failure', async () => {
     const nowhere = `127.0.0.1:${await freePort()}`;
     for (const mode of ['beat', 'sockets']) {
-      const { code, stderr } = await load(mode, nowhere, '--connections=2', '--sockets=2');
+      const { code, stdout, stderr } = await load(mode, nowhere, '--connections=2', '--sockets=2');
       assert.equal(code, 1);
+      assert.doesNotMatch(stdout, /^requests/m, 'nothing was measured');
       assert.match(stderr, /^au-load: 2 failed, the first: connection refused\n$/);
     }
+  });
+
+  test('connections that the server closes between two requests are opened again', async () => {
+    const brief = await startDaemon(context, { 'idle-timeout': 100, 'ema-interval': 3_600_000 });
+    const target = `http://127.0.0.1:${brief.httpPort}`;
+    const paced = await figures('beat', target, '--rate=4', '--requests=6', '--connections=3');
+    assert.equal(paced.requests, 6);
+    assert.ok(paced.reconnects > 0);
+    const told = await figures('sockets', target, '--sockets=5', '--fanouts=2');
+    assert.equal(told.frames, 10);
+  });
+
+  for (const [what, act, answered, connections, problem] of [
+    ['closes behind each answer', (socket) => socket.end(OK), 4, 4],
+    [
+      'closes when the second request comes',
+      (socket, request) => (request === 1 ? socket.write(OK) : socket.end()),
+      ...[4, 4],
+    ],
+    [
+      'resets when the second request comes',
+      (socket, request) => (request === 1 ? socket.write(OK) : socket.resetAndDestroy()),
+      ...[4, 4],
+    ],
+    ['twice closes without an answer', (socket) => socket.end(), 0, 2, 'end of file'],
+    ['closes in the middle of a head', (socket) => socket.end(OK.slice(0, 10)), 0, 1, 'end of file'],
+    ['closes in the middle of a body', (socket) => socket.end(OK.slice(0, -1)), 0, 1, 'end of file'],
+    [
+      'is gone after its first answer',
+      (socket, request, { server }) => (server.close(), socket.end(OK)),
+      ...[1, 1, 'connection refused'],
+    ],
+    [
+      'answers twice',
+      (socket) => socket.end(OK + OK),
+      ...[0, 1, 'more than one answer to one request'],
+    ],
+  ])
+    test(`a server that ${what} ${problem ? 'fails' : 'is no failure'}`, async (t) => {
+      const fake = await fakeServer(t, act);
+      const { code, stdout, stderr } = await load(
+        ...['health', fake.target, '--requests=4', '--connections=1', '--rate=50', '--json'],
+      );
+      assert.equal(code, problem ? 1 : 0, stderr);
+      const told = JSON.parse(stdout);
+      assert.equal(told.failed, problem ? 1 : 0);
+      assert.equal(told.problem, problem);
+      assert.equal(told.requests, answered);
+      assert.equal(fake.sockets.length, connections);
+      if (!problem) assert.equal(told.reconnects, connections - 1);
+    });
+
+  test('an answer to no request is a failure, and the others go on', async (t) => {
+    const fake = await fakeServer(t, (socket, request, { sockets }) => {
+      for (const each of sockets) each.write(OK);
+    });
+    const { code, stdout } = await load(
+      ...['health', fake.target, '--requests=2', '--connections=2', '--rate=2', '--json'],
+    );
+    assert.equal(code, 1);
+    const told = JSON.parse(stdout);
+    assert.equal(told.failed, 1);
+    assert.equal(told.problem, 'more than one answer to one request');
+    assert.equal(told.requests, 2);
   });
 
   for (const [what, words, problem] of [

@@ -28,8 +28,10 @@ typedef struct requests {
 static void close_all(requests *q) {
   q->over = true;
   if (!uv_is_closing((uv_handle_t *)&q->timer)) uv_close((uv_handle_t *)&q->timer, NULL);
-  for (uint32_t i = 0; q->all && i < q->run->options->connections; i++)
+  for (uint32_t i = 0; q->all && i < q->run->options->connections; i++) {
     if (q->all[i]) exchange_close(q->all[i]);
+    q->all[i] = NULL;
+  }
 }
 
 static void on_settled(uv_timer_t *timer) {
@@ -60,6 +62,23 @@ static uint32_t next_session(requests *q) {
   return q->run->options->first + (uint32_t)(q->sessions++ % q->run->options->sessions);
 }
 
+static void forget(requests *q, const exchange *x) {
+  for (uint32_t i = 0; i < q->run->options->connections; i++)
+    if (q->all[i] == x) q->all[i] = NULL;
+  for (uint32_t i = 0; i < q->idle_count; i++)
+    if (q->idle[i] == x) q->idle[i--] = q->idle[--q->idle_count];
+}
+
+/* One that fails during the run is not opened again: what is measured are `connections`. */
+static void lose(requests *q, const exchange *x, const char *why) {
+  forget(q, x);
+  q->open--;
+  run_failed(q->run, why);
+  if (q->running && exchange_is_asked(x)) q->lost++;
+  if (q->running && q->open == 0) finish(q);
+  finish_if_done(q);
+}
+
 /* A paced request was due in the past. */
 static void begin_request(requests *q, exchange *x, uint64_t due_ns) {
   const load_options *o = q->run->options;
@@ -70,7 +89,11 @@ static void begin_request(requests *q, exchange *x, uint64_t due_ns) {
   if (o->mode == LOAD_CHURN) *note = leaves ? 0 : session | NOTE_LEAVE;
   q->started++;
   *exchange_due_ns(x) = due_ns;
-  exchange_send(x, request_fill(leaves ? &q->second : &q->first, session % o->customers, session));
+  au_status status = exchange_send(
+      x, request_fill(leaves ? &q->second : &q->first, session % o->customers, session));
+  if (status == AU_OK) return;
+  lose(q, x, au_status_text(status));
+  exchange_close(x);
 }
 
 /* Sends what is due, as far as somebody is idle; the others wait, and their time counts. */
@@ -126,16 +149,25 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 /* All connections are there first, so that making them is not measured. */
-static void on_ready(void *owner, exchange *x) {
-  requests *q = owner;
+static void begin_if_connected(requests *q) {
   const load_options *o = q->run->options;
-  (void)x;
-  if (++q->ready < o->connections) return;
+  if (q->running || q->over || q->ready < q->open) return;
+  if (q->open < o->connections) {
+    close_all(q); /* some cannot connect: nothing to measure */
+    return;
+  }
   q->running = true;
   meter_start(&q->run->meter);
   q->begin_ns = uv_hrtime();
   for (uint32_t i = 0; i < o->connections; i++)
     if (q->all[i]) go_on(q, q->all[i]);
+}
+
+static void on_ready(void *owner, exchange *x) {
+  requests *q = owner;
+  (void)x;
+  q->ready++;
+  begin_if_connected(q);
 }
 
 static void on_answered(void *owner, exchange *x, unsigned status) {
@@ -151,30 +183,13 @@ static void on_answered(void *owner, exchange *x, unsigned status) {
   finish_if_done(q);
 }
 
-static void forget(requests *q, const exchange *x) {
-  for (uint32_t i = 0; i < q->run->options->connections; i++)
-    if (q->all[i] == x) q->all[i] = NULL;
-  for (uint32_t i = 0; i < q->idle_count; i++)
-    if (q->idle[i] == x) q->idle[i--] = q->idle[--q->idle_count];
-}
-
-/* One that is lost during the run is not made again: what is measured are `connections`. */
-static void on_closed(void *owner, exchange *x, int why, const char *text) {
+static void on_failed(void *owner, exchange *x, const char *text) {
   requests *q = owner;
-  bool was_idle = false;
-  for (uint32_t i = 0; i < q->idle_count; i++) was_idle = was_idle || q->idle[i] == x;
-  forget(q, x);
-  q->open--;
-  if (why != 0) {
-    run_failed(q->run, text);
-    if (q->running && !was_idle) q->lost++;
-    if (!q->running && !q->over) close_all(q); /* some cannot connect: nothing to measure */
-  }
-  if (q->running && q->open == 0) finish(q);
-  finish_if_done(q);
+  lose(q, x, text);
+  begin_if_connected(q);
 }
 
-static const exchange_events events_of_exchange = {on_ready, on_answered, on_closed};
+static const exchange_events events_of_exchange = {on_ready, on_answered, on_failed};
 
 static au_status make_requests(requests *q) {
   const load_options *o = q->run->options;
@@ -195,6 +210,7 @@ static void write_report(requests *q) {
   report *r = &q->run->report;
   double seconds = (double)(q->end_ns - q->begin_ns) / 1e9;
   report_number(r, "connections", q->run->options->connections, 0);
+  report_number(r, "reconnects", q->run->dialer.dialled - q->run->options->connections, 0);
   report_number(r, "requests", (double)q->answered, 0);
   report_number(r, "seconds", seconds, 3);
   if (seconds > 0) report_number(r, "requests_per_second", (double)q->answered / seconds, 0);

@@ -44,6 +44,7 @@ static void finish(sockets *s) {
   if (s->opened_ns == 0) s->opened_ns = uv_hrtime();
   uv_close((uv_handle_t *)&s->timer, NULL);
   if (s->control) exchange_close(s->control);
+  s->control = NULL;
   if (s->crowd) crowd_close(s->crowd);
 }
 
@@ -58,7 +59,10 @@ static void make_change(sockets *s) {
   s->join_pending = true;
   meter_start(&s->run->meter);
   s->change_ns = uv_hrtime();
-  exchange_send(s->control, request_fill(&s->join, 0, s->newcomer++));
+  au_status status = exchange_send(s->control, request_fill(&s->join, 0, s->newcomer++));
+  if (status == AU_OK) return;
+  run_failed(s->run, au_status_text(status));
+  finish(s);
 }
 
 static void end_fanout(sockets *s) {
@@ -128,22 +132,20 @@ static void on_control_answered(void *owner, exchange *x, unsigned status) {
   settle_if_heard(s);
 }
 
-static void on_control_closed(void *owner, exchange *x, int why, const char *text) {
+static void on_control_failed(void *owner, exchange *x, const char *text) {
   sockets *s = owner;
   (void)x;
   s->control = NULL;
-  s->control_ready = false;
-  if (why == 0) return;
   run_failed(s->run, text);
   finish(s);
 }
 
 static const exchange_events events_of_control = {on_control_ready, on_control_answered,
-                                                  on_control_closed};
+                                                  on_control_failed};
 
 /* ---- phases ---------------------------------------------------------------- */
 
-/* A connection that nobody uses is closed by the server, so each pause has its own. */
+/* Connected before the first change is made: that is no part of what is measured. */
 static void begin_fanout(sockets *s) {
   if (!s->control) {
     if (exchange_open(&s->run->changes, &events_of_control, s, &s->control) == AU_OK) return;
