@@ -165,17 +165,6 @@ suite(
       });
     }
 
-    test('a key of the wrong type is the trouble of its customer alone', async (t) => {
-      const daemon = await startOn('redis', t);
-      const redis = await daemon.redis.client();
-      await redis.call('SET', 'au:idx:broken', 'x');
-      await daemon.must('join', aBeat({ customerId: 'broken' }));
-      await daemon.must('join', aBeat({ customerId: 'sound' }));
-      const [broken, sound] = [await daemon.metrics('broken'), await daemon.metrics('sound')];
-      assert.deepEqual([broken.count, broken.stale], [1, true]);
-      assert.deepEqual([sound.count, sound.stale], [1, undefined]);
-    });
-
     test('scripts that are flushed are sent again', async (t) => {
       const daemon = await startOn('redis', t);
       const redis = await daemon.redis.client();

@@ -7,6 +7,7 @@ import {
   beginMove,
   endMove,
   freshId,
+  moveKey,
   moveKeys,
   slotOf,
   Socket,
@@ -135,6 +136,26 @@ suite('slots that move', async (test, shared) => {
     await daemon.must('leave', beats[0]);
     assert.equal(await daemon.count(customerId), beats.length - 1);
     await waitWhole(daemon); // a command with two keys of a slot half moved is refused for a moment
+  });
+
+  test('a leave while only some of its keys have moved is not forgotten', async () => {
+    const [from, to] = cluster.masters;
+    const [customerId] = cluster.customersOf(from, 1, freshId('half'));
+    const slot = slotOf(customerId);
+    const [goes, stays] = [aBeat({ customerId }), aBeat({ customerId })];
+    for (const beat of [goes, stays]) await daemon.must('join', beat);
+    await beginMove(slot, from, to);
+    await moveKey(`au:idx:{${customerId}}`, from, to);
+    await daemon.must('leave', goes); // about two keys: TRYAGAIN
+    const { status, reason } = await health(daemon);
+    assert.deepEqual([status, reason], ['degraded', 'a key is being moved between nodes']);
+    assert.equal(await from.ask.call('EXISTS', taggedKeyOf(goes)), 1);
+    await moveKeys(slot, from, to);
+    await endMove(slot, to, cluster.nodes);
+    await daemon.waitCount(customerId, 1);
+    assert.equal(await to.ask.call('EXISTS', taggedKeyOf(goes)), 0);
+    assert.equal(await to.ask.call('EXISTS', taggedKeyOf(stays)), 1);
+    await waitWhole(daemon);
   });
 
   test('a listener follows its customer', async (t) => {

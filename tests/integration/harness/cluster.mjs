@@ -96,6 +96,9 @@ export async function beginMove(slot, from, to) {
   await from.ask.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id);
 }
 
+export const moveKey = (key, from, to) =>
+  from.ask.call('MIGRATE', '127.0.0.1', to.port, key, 0, 5000);
+
 export async function moveKeys(slot, from, to) {
   const keys = await from.ask.call('CLUSTER', 'GETKEYSINSLOT', slot, 1000);
   if (keys.length > 0)

@@ -283,11 +283,7 @@ export async function startOn(store, t, options = {}) {
   const redis = await startRedis(t);
   const daemon = await startDaemon(t, { 'redis-url': redis.url, ...options });
   daemon.redis = redis;
-  // It starts without waiting for Redis, so the first requests would meet 503.
-  await waitFor(
-    'the daemon to reach Redis',
-    async () => (await daemon.get('/ready')).status === 200,
-  );
+  await waitWhole(daemon); // it starts without waiting for Redis
   return daemon;
 }
 
