@@ -106,6 +106,26 @@ suite('with sentinels', async (test) => {
     assert.deepEqual(found(daemon), [first.port, second.port]);
   });
 
+  test('a master that was replaced and does not know it: the sentinels are asked now and then', async (t) => {
+    const [first, second] = [await startRedis(t), await startRedis(t)];
+    const sentinel = await fakeSentinel(t, first.port);
+    const daemon = await startDaemon(t, { 'redis-url': sentinelUrl([sentinel]) });
+    await waitWhole(daemon);
+    const beat = aBeat();
+    await daemon.must('join', beat);
+    sentinel.silent = true; // nobody knows better: the daemon stays where it is
+    const asked = sentinel.asked;
+    await waitFor('both links to ask', () => sentinel.asked >= asked + 2);
+    assert.equal((await daemon.get('/health')).json.status, 'ok');
+    sentinel.silent = false;
+    sentinel.names = second.port;
+    await waitFound(daemon, second.port);
+    await waitWhole(daemon);
+    const client = await second.client();
+    assert.equal(await client.call('EXISTS', keyOf(beat)), 1);
+    assert.deepEqual(found(daemon), [first.port, second.port]);
+  });
+
   test('a sentinel that names a replica is not believed, and the next one is asked', async (t) => {
     const master = await startRedis(t);
     const replica = await startRedis(t, { options: ['--replicaof', '127.0.0.1', master.port] });

@@ -11,6 +11,7 @@
 #include "redis_sentinel.h"
 #include "redis_socket.h"
 #include "redis_tls.h"
+#include "redis_topology.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,13 +38,15 @@ struct redis_link {
   link_state state;
   redis_sentinel *sentinel; /* NULL: it is known where to connect to */
   redis_tls *tls;           /* NULL: plain */
+  bool asking;              /* the sentinels, whatever the state */
   redis_endpoint to;        /* with sentinels: the master that was named last */
   redis_socket *socket;     /* NULL when DOWN, ASKING or STOPPED */
   deadline_queue commands;
   uint32_t in_flight;
   buffer text; /* of the command that is being issued */
 
-  uv_timer_t retry;    /* ends the wait when DOWN, and the patience when OPENING */
+  uv_timer_t retry;    /* ends the wait when DOWN, the patience when OPENING, and the time
+                          until the sentinels are asked again when READY */
   uv_timer_t patience; /* runs no later than the first deadline */
   unsigned failures;   /* in a row; a link that did not last counts as one */
   int64_t ready_at_ms;
@@ -57,6 +60,7 @@ struct redis_link {
 };
 
 static void connect_now(redis_link *l);
+static void open_socket(redis_link *l);
 
 static int64_t now_ms(const redis_link *l) {
   return (int64_t)uv_now(l->config.loop);
@@ -201,6 +205,42 @@ static void on_connect_timeout(uv_timer_t *timer) {
   lose(l, AU_ESTORE, redis_socket_reason(l->socket), "no connection in time");
 }
 
+/* ---- the sentinels -------------------------------------------------------- */
+
+static void ask_sentinels(redis_link *l) {
+  if (l->asking) return; /* since before the link was lost */
+  l->asking = true;
+  redis_sentinel_ask(l->sentinel);
+}
+
+static void on_look(uv_timer_t *timer) {
+  ask_sentinels(timer->data);
+}
+
+static void look_later(redis_link *l) {
+  uv_timer_start(&l->retry, on_look, REDIS_MASTER_LOOK_MS, 0);
+}
+
+static void on_master(void *arg, const redis_endpoint *master) {
+  redis_link *l = arg;
+  l->asking = false;
+  if (l->state == LINK_ASKING) {
+    l->to = *master;
+    open_socket(l);
+  } else if (l->state == LINK_READY && redis_endpoint_eq(master, &l->to)) {
+    look_later(l);
+  } else if (l->state == LINK_READY) {
+    lose(l, AU_ESTORE, "the sentinels name another master", "a look");
+  }
+}
+
+static void on_no_master(void *arg, const char *reason) {
+  redis_link *l = arg;
+  l->asking = false;
+  if (l->state == LINK_ASKING) lose(l, AU_ESTORE, reason, "asked all sentinels");
+  if (l->state == LINK_READY) look_later(l);
+}
+
 /* ---- greeting ------------------------------------------------------------- */
 
 static void refuse(redis_link *l, const redisReply *reply, const char *detail) {
@@ -242,6 +282,7 @@ static void on_greeted(au_status status, const redisReply *reply, void *arg) {
   l->ready_at_ms = now_ms(l);
   l->reason = "";
   l->told = NULL;
+  if (l->sentinel) look_later(l);
   log_info("redis", "link ready", LOG_STR("link", l->config.name), LOG_STR("to", l->to.host));
   l->config.ready(l->config.arg);
 }
@@ -352,23 +393,13 @@ static void open_socket(redis_link *l) {
   uv_timer_start(&l->retry, on_connect_timeout, REDIS_CONNECT_TIMEOUT_MS, 0);
 }
 
-static void on_master(void *arg, const redis_endpoint *master) {
-  redis_link *l = arg;
-  l->to = *master;
-  open_socket(l);
-}
-
-static void on_no_master(void *arg, const char *reason) {
-  lose(arg, AU_ESTORE, reason, "asked all sentinels");
-}
-
 static void connect_now(redis_link *l) {
   if (!l->sentinel) {
     open_socket(l);
     return;
   }
   l->state = LINK_ASKING;
-  redis_sentinel_ask(l->sentinel);
+  ask_sentinels(l);
 }
 
 /* ---- life ----------------------------------------------------------------- */

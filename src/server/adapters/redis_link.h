@@ -2,7 +2,8 @@
  * queue of commands that wait for their answers. Knows no keys and no operations.
  *
  * Where a URL names sentinels, they are asked before each connection, and only a master is
- * taken. A READONLY there drops the link once it is answered: the master is another one.
+ * taken. They are asked again every so often, since one that was replaced by hand goes on as if
+ * nothing had happened; and a READONLY drops the link once it is answered.
  *
  * The rule of a command: its callback runs exactly once, from the loop, never inside the
  * call that issued it: with the reply, or without one when the link is lost or stopped.
@@ -23,6 +24,7 @@ enum {
   REDIS_BACKOFF_MIN_MS = 100,      /* doubled with each failure, with jitter */
   REDIS_BACKOFF_MAX_MS = 1000,
   REDIS_LASTING_MS = 1000,     /* a link that was ready this long begins again at the minimum */
+  REDIS_MASTER_LOOK_MS = 5000, /* between two questions whether the master is still the same */
   REDIS_IN_FLIGHT_MAX = 20000, /* commands that wait for their answers */
   REDIS_COMMAND_MAX_BYTES = 64 * 1024, /* of one command */
 };

@@ -97,9 +97,9 @@ export async function startTrio(t) {
   return { master, replica, sentinels, url: sentinelUrl(sentinels) };
 }
 
-/** Answers every question for a master with the port that `names` has by then. */
+/** Answers every question for a master with the port that `names` has by then, unless `silent`. */
 export async function fakeSentinel(t, names) {
-  const fake = { names, asked: 0 };
+  const fake = { names, silent: false, asked: 0 };
   const peers = new Set();
   const server = net.createServer((socket) => {
     peers.add(socket);
@@ -107,6 +107,7 @@ export async function fakeSentinel(t, names) {
     socket.on('data', () => {
       const port = String(fake.names);
       fake.asked += 1;
+      if (fake.silent) return;
       socket.write(`*2\r\n$9\r\n127.0.0.1\r\n$${port.length}\r\n${port}\r\n`);
     });
   });
