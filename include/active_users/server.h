@@ -48,9 +48,10 @@ uint16_t au_server_ws_port(const au_server *server);
 AU_MUST_CHECK au_status au_server_reload(au_server *server, const au_config *config);
 
 /* Stops: no new connections, requests in flight finish, sockets are closed with
- * 1001 spread over `drain_ms`, the store ends. `stopped` runs once from the loop;
- * all handles are closed by then. May be called at any time after create, once: a second
- * call is ignored, its callback too. */
+ * 1001 spread over `drain_ms`; meanwhile idle connections are answered once more, and
+ * they go last; the store ends. `stopped` runs once from the loop; all handles are
+ * closed by then. May be called at any time after create, once: a second call is
+ * ignored, its callback too. */
 void au_server_stop(au_server *server, void (*stopped)(void *arg), void *arg);
 
 /* Frees a server whose `stopped` has run, or is running. A server that was created must

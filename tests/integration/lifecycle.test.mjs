@@ -6,6 +6,7 @@ import {
   aBeat,
   defer,
   EMBEDDER,
+  handshakeText,
   HEALTH,
   httpText,
   presenceText,
@@ -202,6 +203,200 @@ suite('stopping', async (test) => {
       while (connection.tryResponse());
       assert.equal((await connection.end()).length, 0);
     }
+  });
+});
+
+// Each drain here is longer than a test may wait: what ends before it did not wait for it.
+suite('idle connections go last', async (test) => {
+  const LONG = { drain: 60_000, 'header-timeout': 60_000 };
+  const READY = httpText('GET', '/ready');
+
+  /** Sockets to drain: the first is closed at once, the second after half of the drain. */
+  const openSockets = async (t, daemon) => [
+    await Socket.join(t, daemon.wsPort, aBeat()),
+    await Socket.join(t, daemon.httpPort, aBeat()),
+  ];
+  const closeSockets = (sockets) => sockets.forEach((socket) => socket.ws.close());
+
+  /** A connection that has asked already and is kept. */
+  async function keptConnection(t, daemon) {
+    const connection = await daemon.connect(t);
+    connection.send(HEALTH);
+    const answer = await connection.response();
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.connection, undefined);
+    return connection;
+  }
+
+  const stop = async (daemon) => {
+    daemon.signal('SIGTERM');
+    await waitStopping(daemon);
+  };
+
+  /** Asks a stopping daemon. The answer says that the connection is closed, and so it is. */
+  async function askLast(connection, text) {
+    connection.send(text);
+    const answer = await connection.response();
+    assert.equal(answer.headers.connection, 'close');
+    assert.equal((await connection.end()).length, 0);
+    connection.close();
+    return answer;
+  }
+
+  const assertStopping = (answer) => {
+    assert.equal(answer.status, 503);
+    assert.equal(answer.json.status, 'stopping');
+  };
+
+  async function assertClosedWithoutAWord(connections) {
+    for (const connection of connections) assert.equal((await connection.end()).length, 0);
+  }
+
+  test('while sockets are open, /health and /ready say that it stops', async (t) => {
+    const daemon = await startDaemon(t, LONG);
+    const sockets = await openSockets(t, daemon);
+    const health = await keptConnection(t, daemon);
+    const ready = await keptConnection(t, daemon);
+    await stop(daemon);
+    assertStopping(await askLast(health, HEALTH));
+    const answer = await askLast(ready, READY);
+    assert.equal(answer.status, 503);
+    assert.deepEqual(answer.json, { ready: false, reason: 'the daemon is stopping' });
+    closeSockets(sockets);
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  });
+
+  test('whatever else one asks is served, once; only an upgrade is refused', async (t) => {
+    const daemon = await startDaemon(t, LONG);
+    const sockets = await openSockets(t, daemon);
+    const kept = [];
+    for (let i = 0; i < 4; i += 1) kept.push(await keptConnection(t, daemon));
+    const atWsPort = await daemon.connect(t, daemon.wsPort);
+    await stop(daemon);
+    const beat = aBeat();
+    assert.deepEqual((await askLast(kept[0], presenceText('join', beat))).json, { success: true });
+    const metrics = httpText('GET', `/metrics?customerId=${beat.customerId}`);
+    assert.equal((await askLast(kept[1], metrics + metrics)).json.count, 1);
+    const figures = await askLast(kept[2], httpText('GET', '/metrics'));
+    assert.match(figures.text, /^au_presence_joins_total 1$/m);
+    for (const connection of [kept[3], atWsPort])
+      assert.equal((await askLast(connection, handshakeText())).status, 503);
+    closeSockets(sockets);
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  });
+
+  test('those that ask nothing stay until the sockets are gone, and no longer', async (t) => {
+    const daemon = await startDaemon(t, LONG);
+    const sockets = await openSockets(t, daemon);
+    const asking = await keptConnection(t, daemon);
+    const quiet = [await keptConnection(t, daemon), await daemon.connect(t)];
+    quiet.push(await daemon.connect(t, daemon.wsPort));
+    await stop(daemon);
+    assertStopping(await askLast(asking, HEALTH));
+    assert.ok(quiet.every((connection) => !connection.ended));
+    closeSockets(sockets);
+    await assertClosedWithoutAWord(quiet);
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  });
+
+  test('with nothing to drain they are closed at once, whatever came and went before', async (t) => {
+    const daemon = await startDaemon(t, LONG);
+    const sockets = await openSockets(t, daemon);
+    const refused = await daemon.connect(t);
+    refused.send(handshakeText({ version: 12 }));
+    assert.equal((await refused.response()).status, 426);
+    closeSockets(sockets);
+    await waitFor(
+      'the sockets to be gone',
+      async () => (await daemon.samples()).get('au_websocket_sockets') === 0,
+    );
+    const idle = [refused, await keptConnection(t, daemon), await daemon.connect(t)];
+    daemon.signal('SIGTERM');
+    await assertClosedWithoutAWord(idle);
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  });
+
+  test('a request in flight keeps them as well', async (t) => {
+    const daemon = await startDaemon(t, LONG);
+    const text = presenceText('join', aBeat());
+    const joining = await daemon.connect(t);
+    joining.send(text.slice(0, -5));
+    const asking = await keptConnection(t, daemon); // answered behind it: the half has been read
+    const quiet = await keptConnection(t, daemon);
+    await stop(daemon);
+    assertStopping(await askLast(asking, HEALTH));
+    assert.equal(quiet.ended, false);
+    assert.equal((await askLast(joining, text.slice(-5))).status, 200);
+    await assertClosedWithoutAWord([quiet]);
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  });
+
+  test('a request that comes on one of them is finished, and keeps none of the others', async (t) => {
+    const daemon = await startDaemon(t, LONG);
+    const sockets = await openSockets(t, daemon);
+    const [late, asking, quiet] = [
+      await keptConnection(t, daemon),
+      await keptConnection(t, daemon),
+      await keptConnection(t, daemon),
+    ];
+    await stop(daemon);
+    late.send(HEALTH.slice(0, -5));
+    assertStopping(await askLast(asking, HEALTH)); // behind the half, which has been read
+    closeSockets(sockets);
+    await assertClosedWithoutAWord([quiet]);
+    assertStopping(await askLast(late, HEALTH.slice(-5)));
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  });
+
+  test('one with more requests than a turn takes is not idle: its last answer says that it closes', async (t) => {
+    const daemon = await startDaemon(t, LONG);
+    const connection = await keptConnection(t, daemon);
+    // It finds both when it goes on; libuv hands on a signal behind what has arrived.
+    await daemon.freeze();
+    connection.send(HEALTH.repeat(200));
+    daemon.signal('SIGTERM');
+    daemon.signal('SIGCONT');
+    let last;
+    while ((last = await connection.response()).status === 200)
+      assert.equal(last.headers.connection, undefined);
+    assertStopping(last);
+    assert.equal(last.headers.connection, 'close');
+    assert.equal((await connection.end()).length, 0);
+    connection.close();
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+  });
+
+  test('one that had its answer is not waited for, though its peer does not close', async (t) => {
+    const lasted = [];
+    // A busy machine may be slow, but not each time.
+    while (lasted.length < 3 && !(lasted.at(-1) < 1500)) {
+      const daemon = await startDaemon(t, LONG);
+      const sockets = await openSockets(t, daemon);
+      const asking = await keptConnection(t, daemon);
+      await stop(daemon);
+      const began = Date.now();
+      asking.send(HEALTH);
+      assertStopping(await asking.response());
+      closeSockets(sockets);
+      assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
+      assert.equal((await asking.end()).length, 0);
+      lasted.push(Date.now() - began);
+    }
+    assert.ok(lasted.at(-1) < 1500, `${lasted.join(', ')} ms; lingering takes 2000`);
+  });
+
+  test('two seconds after the drain nothing is waited for', async (t) => {
+    const daemon = await startDaemon(t, { ...LONG, drain: 100 });
+    const halves = [HEALTH.slice(0, -5), presenceText('join', aBeat()).slice(0, -5)];
+    const connections = [];
+    for (const half of halves) {
+      connections.push(await daemon.connect(t));
+      connections.at(-1).send(half);
+    }
+    connections.push(await keptConnection(t, daemon), await daemon.connect(t));
+    daemon.signal('SIGTERM');
+    await assertClosedWithoutAWord(connections);
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null });
   });
 });
 

@@ -5,11 +5,13 @@ import {
   aBeat,
   DAEMON,
   freePort,
+  HEALTH,
   httpText,
   presenceText,
   Process,
   startDaemon,
   suite,
+  waitFor,
 } from './harness.mjs';
 
 /** The daemon behind a connection tells itself by its customer limit. */
@@ -55,7 +57,10 @@ suite('several daemons on one port', async (test) => {
     for (const connection of first) connection.send(text.slice(0, -5));
     await askWho(fence); // answered behind them on the same loop: the halves have been read
     one.signal('SIGTERM');
-    await fence.end(); // an idle connection goes at once: the stop has begun
+    await waitFor('the stop to begin', async () => {
+      fence.send(HEALTH);
+      return (await fence.response()).status === 503;
+    });
     for (const connection of first) {
       connection.send(text.slice(-5));
       assert.equal((await connection.response()).status, 200);

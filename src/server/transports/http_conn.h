@@ -107,9 +107,11 @@ AU_MUST_CHECK au_status http_server_listen(http_server *server, const char *host
 /* Gives back the slot of a connection that was detached and has ended. */
 void http_server_release(http_server *server);
 
-/* Accepts no more and closes idle connections; those with a request in flight end
- * with its reply. `stopped` runs once, from the loop, when all are closed: at
- * once after `hurry`. */
+/* Accepts no more. A connection with a request in flight ends with its reply, which
+ * says `Connection: close`. Idle ones may ask once more, and end in the same way, as
+ * long as a request of the time before, or a detached connection, has not ended (see
+ * http_server_release); then they are closed at once. `stopped` runs once, from the
+ * loop, when all are closed: at once after `hurry`. */
 void http_server_stop(http_server *server, void (*stopped)(void *arg), void *arg);
 /* Closes what is left of a stopping server, whatever it waits for. */
 void http_server_hurry(http_server *server);

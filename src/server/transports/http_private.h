@@ -59,6 +59,7 @@ struct http_conn {
   bool paused;    /* reading is stopped */
   bool writing;   /* output waits for the peer */
   bool close_after_reply;
+  bool spared; /* idle when the stop began: it may ask once more, and is closed last */
   deadline timer;
   buffer in; /* bytes not parsed yet */
 
@@ -94,13 +95,15 @@ struct http_server {
   http_server_config config;
   http_door doors[HTTP_MAX_DOORS];
   unsigned door_count;
-  uint32_t slots; /* in use, detached connections included */
+  uint32_t slots;  /* in use, detached connections included */
+  uint32_t spared; /* of a stopping server: the slots of spared connections */
   http_conn *conns;
   deadline_queue waits[HTTP_WAIT_COUNT];
   expiry expiry;
   bool expiry_closing;
   unsigned open_handles; /* doors, the timer and connections */
   bool stopping;
+  bool idle_closed; /* of a stopping server: nobody is spared any more */
   void (*stopped)(void *arg);
   void *stopped_arg;
   int64_t accepting_ms; /* the millisecond that `accepted` counts */

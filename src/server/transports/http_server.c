@@ -18,6 +18,7 @@ enum {
 /* ---- time-outs ----------------------------------------------------------- */
 
 static void open_doors(http_server *server);
+static void close_idle_when_alone(http_server *server);
 
 static void on_expired(void *arg, deadline_queue *queue, deadline *d) {
   http_server *server = arg;
@@ -108,7 +109,10 @@ static void open_doors(http_server *server) {
 
 void http_server_release(http_server *server) {
   server->slots--;
-  open_doors(server);
+  if (server->stopping)
+    close_idle_when_alone(server);
+  else
+    open_doors(server);
 }
 
 static void on_door_closed(uv_handle_t *handle) {
@@ -197,20 +201,39 @@ static void close_timer_when_alone(http_server *server) {
   expiry_close(&server->expiry, on_expiry_closed);
 }
 
+static bool is_idle(const http_conn *conn) {
+  return conn->state == CONN_IDLE && !conn->writing && !conn->yielded;
+}
+
+/* Idle connections go last: whoever holds one can still ask how the daemon is. They are
+ * held by what was there when the stop began, sockets and requests in flight. A request
+ * that comes on one of them holds none of the others, or a crowd that asks in turn would
+ * make the stop longer; nor does one that has had its answer, which is with the kernel. */
+static void close_idle_when_alone(http_server *server) {
+  if (server->slots > server->spared || server->idle_closed) return;
+  server->idle_closed = true;
+  for (http_conn *conn = server->conns, *next; conn; conn = next) {
+    next = conn->next;
+    if (is_idle(conn) || conn->state == CONN_LINGERING) http_conn_close(conn);
+  }
+}
+
 void http_server_stop(http_server *server, void (*stopped)(void *arg), void *arg) {
   server->stopping = true;
   server->stopped = stopped;
   server->stopped_arg = arg;
   for (unsigned i = 0; i < server->door_count; i++)
     uv_close((uv_handle_t *)&server->doors[i].tcp, on_door_closed);
-  for (http_conn *conn = server->conns, *next; conn; conn = next) {
-    next = conn->next;
-    if (conn->state == CONN_IDLE && !conn->writing) http_conn_close(conn);
+  for (http_conn *conn = server->conns; conn; conn = conn->next) {
+    conn->spared = is_idle(conn);
+    if (conn->spared) server->spared++;
   }
+  close_idle_when_alone(server);
   close_timer_when_alone(server);
 }
 
 void http_server_hurry(http_server *server) {
+  server->idle_closed = true; /* here, with the others */
   for (http_conn *conn = server->conns, *next; conn; conn = next) {
     next = conn->next;
     http_conn_close(conn);
@@ -223,6 +246,7 @@ void http_server_conn_gone(http_server *server, http_conn *conn) {
   else
     server->conns = conn->next;
   if (conn->next) conn->next->prev = conn->prev;
+  if (conn->spared) server->spared--;
   close_timer_when_alone(server);
 }
 

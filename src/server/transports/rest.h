@@ -44,7 +44,7 @@ http_handler rest_handler(rest *r);
  * nothing has changed. */
 AU_MUST_CHECK au_status rest_reload(rest *r, const au_config *config, const char **reason);
 
-/* From now on /health and /ready say that the daemon is stopping. */
+/* From now on /health and /ready say that the daemon is stopping, and upgrades get 503. */
 void rest_stopping(rest *r);
 
 #endif

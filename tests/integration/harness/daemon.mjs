@@ -137,6 +137,13 @@ class Daemon {
     this.#process.kill(name);
   }
 
+  /** Until SIGCONT, which would take back a SIGSTOP that has not come yet. */
+  async freeze() {
+    this.signal('SIGSTOP');
+    const state = () => readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ')[1][0];
+    await waitFor('the daemon to stand still', () => state() === 'T', { everyMs: 1 });
+  }
+
   /** For tests that make it exit themselves: the status is theirs to judge, sanitizer reports are not. */
   async exit() {
     this.#claimed = true;
