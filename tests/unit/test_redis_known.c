@@ -141,6 +141,99 @@ static void one_look_is_short(void **state) {
   assert_int_equal(asked, REDIS_KNOWN_SLICE);
 }
 
+/* The ids that a walk meets, one letter each; `between` runs after the first. */
+static const char *walk(redis_known *k, void (*between)(redis_known *k)) {
+  static char met[MAX];
+  redis_known_walk w;
+  redis_fact fact;
+  au_slice id;
+  size_t n = 0;
+  redis_known_walk_begin(k, &w);
+  while (redis_known_walk_next(k, &w, &id, &fact)) {
+    met[n++] = id.ptr[0];
+    if (n == 1 && between) between(k);
+  }
+  assert_false(redis_known_walk_next(k, &w, &id, &fact));
+  redis_known_walk_end(k, &w);
+  met[n] = '\0';
+  return met;
+}
+
+static void forget_b(redis_known *k) {
+  redis_known_forget(k, slice_of("b"));
+}
+
+static void renew_b(redis_known *k) {
+  set(k, "b", 1, 50);
+}
+
+static void forget_all(redis_known *k) {
+  redis_known_expire(k, 1000, keep_none, &(int){0});
+}
+
+static void keep_all(redis_known *k) {
+  redis_known_expire(k, 1000, keep_a, &(int){0});
+}
+
+static void a_new_one(redis_known *k) {
+  set(k, "d", 1, 50);
+}
+
+static const char *walk_of_three(redis_known *k, void (*between)(redis_known *k)) {
+  set(k, "a", 1, 1);
+  set(k, "b", 1, 2);
+  set(k, "c", 1, 3);
+  return walk(k, between);
+}
+
+static void walks(void **state) {
+  static const struct {
+    const char *name;
+    void (*between)(redis_known *k);
+    const char *met;
+  } cases[] = {
+      {"nothing changes", NULL, "abc"},
+      {"the next one goes", forget_b, "ac"},
+      {"the next one is renewed", renew_b, "acb"},
+      {"all go", forget_all, "a"},
+      {"all go but the first", keep_all, "aa"},
+      {"one comes, which is not waited for", a_new_one, "abc"},
+  };
+  (void)state;
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    redis_known *k = NULL;
+    assert_int_equal(redis_known_create((map_seed){1, 2}, MAX, LIFETIME_MS, &k), AU_OK);
+    if (strcmp(walk_of_three(k, cases[i].between), cases[i].met) != 0)
+      fail_msg("%s", cases[i].name);
+    redis_known_free(k);
+  }
+}
+
+static void a_walk_over_nothing(void **state) {
+  redis_known_walk none = {0};
+  assert_string_equal(walk(*state, NULL), "");
+  redis_known_walk_end(*state, &none);
+}
+
+/* Each sees all of it. */
+static void two_walks_at_once(void **state) {
+  redis_known *k = *state;
+  redis_known_walk one, two;
+  redis_fact fact;
+  au_slice id;
+  (void)walk_of_three(k, NULL);
+  redis_known_walk_begin(k, &one);
+  redis_known_walk_begin(k, &two);
+  assert_true(redis_known_walk_next(k, &one, &id, &fact) && id.ptr[0] == 'a');
+  assert_true(redis_known_walk_next(k, &two, &id, &fact) && id.ptr[0] == 'a');
+  forget_b(k);
+  assert_true(redis_known_walk_next(k, &two, &id, &fact) && id.ptr[0] == 'c');
+  redis_known_walk_end(k, &one);
+  redis_known_forget(k, slice_of("c"));
+  assert_false(redis_known_walk_next(k, &two, &id, &fact));
+  redis_known_walk_end(k, &two);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -148,7 +241,8 @@ int main(void) {
       CASE(nothing_is_known_at_first), CASE(the_last_word_is_kept),
       CASE(the_longest_id_is_known),   CASE(more_than_the_most_are_not_known),
       CASE(what_is_too_old_goes),      CASE(what_is_still_wanted_stays),
-      CASE(one_look_is_short),
+      CASE(one_look_is_short),         CASE(walks),
+      CASE(a_walk_over_nothing),       CASE(two_walks_at_once),
   };
   return cmocka_run_group_tests_name("redis_known", tests, NULL, NULL);
 }

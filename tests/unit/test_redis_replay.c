@@ -221,6 +221,47 @@ static void what_is_there_is_counted(void **state) {
   assert_true(ASK(&b->server, "PTTL presence:c:s") > 900000);
 }
 
+/* An empty shop's average goes on to fall, wherever its fall began. */
+static void averages_of_customers_without_sessions(void **state) {
+  bench *b = *state;
+  enum { CUSTOMERS = 600 };
+  char id[16];
+  for (int i = 0; i < CUSTOMERS; i++) {
+    snprintf(id, sizeof id, "c%d", i);
+    assert_int_equal(do_join(b, id, "s"), AU_OK);
+    assert_int_equal(do_save(b, id, 0.5 + i), AU_OK);
+    if (i > 0) assert_int_equal(do_leave(b, id, "s", "t1"), AU_OK);
+  }
+  long long tick_ms = ASK(&b->server, "GET au:tick:c7");
+  lose_data(b);
+  expect_whole(b, "c0", 1);
+  assert_int_equal(ASK(&b->server, "KEYS ema:*"), CUSTOMERS);
+  assert_true(holds(b, "ema:c7", "7.5"));
+  assert_int_equal(ASK(&b->server, "GET au:tick:c7"), tick_ms);
+  assert_int_equal(ASK(&b->server, "ZCARD au:customers"), CUSTOMERS);
+  outcome o = do_sample(b, "c7");
+  assert_true(o.sample.has_ema && o.sample.ema == 7.5 && o.sample.count == 0);
+}
+
+/* It is not made anew by the first tick after the return, nor missing until then. */
+static void an_average_that_was_begun_without_redis(void **state) {
+  bench *b = *state;
+  server_kill(&b->server);
+  RUN_UNTIL(b, !is_well(b->store));
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  assert_int_equal(do_save(b, "c", 3.5), AU_OK);
+  server_start(&b->server);
+  expect_whole(b, "c", 1);
+  outcome o = do_sample(b, "c");
+  assert_true(o.sample.has_ema && o.sample.ema == 3.5);
+  assert_in_range(o.sample.elapsed_ms, 1, 60000);
+  assert_int_equal(do_save(b, "c", 4.5), AU_OK); /* of another time, and then of this one */
+  ASK(&b->server, "CLIENT KILL TYPE normal SKIPME yes");
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  expect_whole(b, "c", 1);
+  assert_true(holds(b, "ema:c", "4.5"));
+}
+
 /* Nobody gains time by the replay, nor looks younger. */
 static void it_keeps_its_time(void **state) {
   bench *b = *state;
@@ -340,6 +381,8 @@ int main(void) {
       CASE(an_ending_behind_a_touch_that_fails),
       CASE(leaves_that_are_refused),
       CASE(what_is_there_is_counted),
+      CASE(averages_of_customers_without_sessions),
+      CASE(an_average_that_was_begun_without_redis),
       CASE(it_keeps_its_time),
       CASE_CLOSED(sessions_end_while_they_are_on_their_way),
       CASE_CLOSED(what_is_owed_is_bounded),

@@ -19,6 +19,7 @@ typedef struct entry {
 struct redis_known {
   map *entries;
   deadline_queue queue;
+  redis_known_walk *walks;
   size_t max;
 };
 
@@ -36,7 +37,23 @@ au_status redis_known_create(map_seed seed, size_t max, int64_t lifetime_ms, red
   return AU_OK;
 }
 
+static entry *entry_of(deadline *until) {
+  return (entry *)(void *)((char *)until - offsetof(entry, until));
+}
+
+/* Before an entry leaves its place: whoever would meet it next meets the one behind it. */
+static void let_walks_pass(redis_known *k, const entry *e) {
+  for (redis_known_walk *w = k->walks; w; w = w->other)
+    if (w->at == &e->until) w->at = deadline_after(&k->queue, w->at);
+}
+
+static void arm(redis_known *k, entry *e, int64_t now_ms) {
+  let_walks_pass(k, e);
+  deadline_arm(&k->queue, &e->until, now_ms);
+}
+
 static void drop(redis_known *k, entry *e) {
+  let_walks_pass(k, e);
   deadline_cancel(&e->until);
   map_remove(k->entries, &e->node);
   free(e);
@@ -72,7 +89,7 @@ void redis_known_set(redis_known *k, au_slice id, const redis_fact *fact, int64_
     map_insert(k->entries, &e->node, map_hash(k->entries, id.ptr, id.len, 0));
   }
   e->fact = *fact;
-  deadline_arm(&k->queue, &e->until, now_ms);
+  arm(k, e, now_ms);
 }
 
 bool redis_known_get(const redis_known *k, au_slice id, redis_fact *out) {
@@ -89,12 +106,35 @@ void redis_known_forget(redis_known *k, au_slice id) {
 void redis_known_expire(redis_known *k, int64_t now_ms,
                         bool (*keep)(void *arg, au_slice customer_id), void *arg) {
   for (int i = 0; i < REDIS_KNOWN_SLICE; i++) {
-    deadline *d = deadline_expire(&k->queue, now_ms);
-    if (!d) return;
-    entry *e = (entry *)(void *)((char *)d - offsetof(entry, until));
+    deadline *d = deadline_first(&k->queue);
+    if (!d || d->at_ms > now_ms) return;
+    entry *e = entry_of(d);
     if (keep(arg, id_of(e)))
-      deadline_arm(&k->queue, &e->until, now_ms);
+      arm(k, e, now_ms);
     else
       drop(k, e);
   }
+}
+
+void redis_known_walk_begin(redis_known *k, redis_known_walk *walk) {
+  *walk = (redis_known_walk){k->walks, deadline_first(&k->queue), map_count(k->entries)};
+  k->walks = walk;
+}
+
+bool redis_known_walk_next(redis_known *k, redis_known_walk *walk, au_slice *customer_id,
+                           redis_fact *out) {
+  if (!walk->at || walk->left == 0) return false;
+  walk->left--;
+  const entry *e = entry_of(walk->at);
+  walk->at = deadline_after(&k->queue, walk->at);
+  *customer_id = id_of(e);
+  *out = e->fact;
+  return true;
+}
+
+void redis_known_walk_end(redis_known *k, redis_known_walk *walk) {
+  redis_known_walk **at = &k->walks;
+  while (*at && *at != walk) at = &(*at)->other;
+  if (*at) *at = walk->other;
+  *walk = (redis_known_walk){0};
 }

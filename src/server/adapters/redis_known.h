@@ -40,4 +40,21 @@ void redis_known_forget(redis_known *k, au_slice customer_id);
 void redis_known_expire(redis_known *k, int64_t now_ms,
                         bool (*keep)(void *arg, au_slice customer_id), void *arg);
 
+/* A walk over the facts, the oldest news first, in which they may change: what is set
+ * meanwhile may be met or not. Embedded in whoever walks; its fields are the facts'. */
+typedef struct redis_known_walk {
+  struct redis_known_walk *other;
+  struct deadline *at; /* the next to be met */
+  size_t left;         /* as many as there were at its beginning */
+} redis_known_walk;
+
+void redis_known_walk_begin(redis_known *k, redis_known_walk *walk);
+
+/* The next one; false at the end. The slice is valid until facts change. */
+bool redis_known_walk_next(redis_known *k, redis_known_walk *walk, au_slice *customer_id,
+                           redis_fact *out);
+
+/* Wherever it is; every walk is ended. Fine when it is not one, or zeroed. */
+void redis_known_walk_end(redis_known *k, redis_known_walk *walk);
+
 #endif

@@ -12,9 +12,10 @@
 #include <string.h>
 
 /* Sessions first, endings after them: a session that ended while it was on its way ends
- * there too. Then, when others have replayed as well, customers are told as changed, for
- * what was said of them meanwhile was out of date. */
-typedef enum phase { IDLE, SESSIONS, ENDINGS, SETTLE, TELL } phase;
+ * there too. Then averages, if all is owed: those of customers without sessions go on to fall.
+ * Then, when others have replayed as well, customers are told as changed, for what was said of
+ * them meanwhile was out of date. */
+typedef enum phase { IDLE, SESSIONS, ENDINGS, AVERAGES, SETTLE, TELL } phase;
 
 struct redis_replay {
   redis_node *node;
@@ -23,6 +24,7 @@ struct redis_replay {
   int64_t sent_since_ms; /* this one sends the sessions touched since then, monotonic */
   int64_t settled_at_ms, began_ms;
   presence_walk walk;
+  redis_known_walk averages;
   uint32_t pending; /* answers that are missing */
   bool failed;      /* of this batch */
   uint64_t sessions;
@@ -93,11 +95,12 @@ static bool next_session(redis_replay *r, uint32_t *looked, presence_live *out, 
 
 static void finish(redis_replay *r) {
   presence_table_walk_end(table_of(r), &r->walk);
+  redis_known_walk_end(r->node->store->known, &r->averages);
   r->phase = IDLE;
 }
 
 void redis_replay_interrupt(redis_replay *r) {
-  if (r->phase == SESSIONS || r->phase == ENDINGS)
+  if (r->phase == SESSIONS || r->phase == ENDINGS || r->phase == AVERAGES)
     redis_debts_owe_since(debts_of(r), r->sent_since_ms);
   if (r->phase != IDLE) finish(r);
   uv_timer_stop(&r->turn);
@@ -161,14 +164,11 @@ static void send_session(redis_replay *r, const presence_live *live) {
   if (sent(r, redis_tell_session(r->node, live, on_told, r))) r->sessions++;
 }
 
-/* The average that was known last, with its time: the newest of those that daemons know
- * wins. */
-static void send_average(redis_replay *r, au_slice customer_id) {
+/* With the time of its tick on Redis's clock: the youngest of those that daemons know wins. */
+static void send_average(redis_replay *r, au_slice customer_id, double average, int64_t ticked_ms) {
   redis_store *s = r->node->store;
-  redis_fact fact;
-  if (!redis_known_get(s->known, customer_id, &fact) || !fact.has_ema) return;
   buffer_clear(&s->value);
-  wire_print_number(&s->value, fact.ema);
+  wire_print_number(&s->value, average);
   if (s->value.failed) {
     r->failed = true;
     return;
@@ -181,8 +181,17 @@ static void send_average(redis_replay *r, au_slice customer_id) {
                            redis_key_ema(&s->keys, &ema, customer_id),
                            redis_key_tick(&s->keys, &tick, customer_id),
                            buffer_slice(&s->value),
-                           redis_number_text(&ticked, fact.ticked_ms)};
+                           redis_number_text(&ticked, ticked_ms)};
   issue(r, args, 7);
+}
+
+/* Of a customer whose first tick was made here, while Redis was lost. */
+static void send_own_average(redis_replay *r, au_slice customer_id) {
+  redis_fact fact;
+  au_sample own;
+  if (redis_known_get(r->node->store->known, customer_id, &fact) && fact.has_ema) return;
+  presence_table_sample(table_of(r), customer_id, now_ms(r), &own);
+  if (own.has_ema) send_average(r, customer_id, own.ema, own.ticked_ms + r->node->clock_ahead_ms);
 }
 
 /* ---- the steps ------------------------------------------------------------ */
@@ -206,7 +215,7 @@ static bool step_sessions(redis_replay *r) {
     send_session(r, &w);
     if (!is_another(r, w.beat.customer_id)) continue;
     send_list(r, w.beat.customer_id);
-    if (r->sent_since_ms == INT64_MIN) send_average(r, w.beat.customer_id);
+    send_own_average(r, w.beat.customer_id);
   }
   return more;
 }
@@ -219,6 +228,20 @@ static bool step_endings(redis_replay *r) {
     if (sent(r, redis_tell_ending(r->node, &ending, on_told, r))) continue;
     redis_debts_owe_again(debts_of(r), &ending);
     return true;
+  }
+  return true;
+}
+
+/* Sends a batch; false at the end. */
+static bool step_averages(redis_replay *r) {
+  redis_known *known = r->node->store->known;
+  au_slice customer_id;
+  redis_fact fact;
+  for (int i = 0; i < REDIS_REPLAY_BATCH && !r->failed; i++) {
+    if (!redis_known_walk_next(known, &r->averages, &customer_id, &fact)) return false;
+    if (!fact.has_ema || redis_store_node(r->node->store, customer_id) != r->node) continue;
+    send_average(r, customer_id, fact.ema, fact.ticked_ms);
+    send_list(r, customer_id);
   }
   return true;
 }
@@ -236,8 +259,14 @@ static bool step_tell(redis_replay *r) {
   return more;
 }
 
+static void begin_averages(redis_replay *r) {
+  r->phase = AVERAGES;
+  if (r->sent_since_ms == INT64_MIN) redis_known_walk_begin(r->node->store->known, &r->averages);
+}
+
 static void all_sent(redis_replay *r) {
   presence_table_walk_end(table_of(r), &r->walk);
+  redis_known_walk_end(r->node->store->known, &r->averages);
   r->phase = SETTLE;
   if (r->sessions > 0)
     log_info("redis", "replayed what it had lost", LOG_INT("sessions", (int64_t)r->sessions),
@@ -255,7 +284,10 @@ static void step(redis_replay *r) {
     if (!step_sessions(r)) r->phase = ENDINGS;
     break;
   case ENDINGS:
-    if (!step_endings(r) && !r->failed) all_sent(r);
+    if (!step_endings(r) && !r->failed) begin_averages(r);
+    break;
+  case AVERAGES:
+    if (!step_averages(r) && r->pending == 1) all_sent(r);
     break;
   case SETTLE: begin_walk(r, TELL, INT64_MIN); break;
   case TELL:
