@@ -267,6 +267,39 @@ suite('a replica', async (test, shared) => {
   });
 });
 
+suite('a replica that lags', async (test, shared) => {
+  const cluster = await startCluster(shared, { replicas: 1 });
+  const daemon = await startDaemon(shared, { 'redis-url': cluster.url, 'ema-interval': 500 });
+  await waitWhole(daemon);
+
+  test('takes over, and is told what it had not heard of', async () => {
+    const [master, replica] = [cluster.masters[0], cluster.nodes.at(-1)];
+    const [customerId] = cluster.customersOf(master, 1, freshId('lag'));
+    const [goes, stays, late] = ['goes', 'stays', 'late'].map((sessionId) =>
+      aBeat({ customerId, sessionId }),
+    );
+    for (const beat of [goes, stays]) await daemon.must('join', beat);
+    await replica.ask.call('READONLY');
+    const isThere = (beat) => replica.ask.call('EXISTS', taggedKeyOf(beat));
+    await waitFor('replication', async () => (await isThere(goes)) + (await isThere(stays)) === 2);
+    replica.freeze();
+    await master.ask.call('CLIENT', 'KILL', 'TYPE', 'replica');
+    await waitFor('the master to be alone', async () =>
+      (await master.ask.call('INFO', 'replication')).includes('connected_slaves:0'),
+    );
+    await daemon.must('leave', goes);
+    await daemon.must('join', late);
+    await master.crash(); // and nobody comes or goes while it is away
+    replica.thaw();
+    await waitFor('the replica to be a master', async () =>
+      (await replica.ask.call('ROLE'))[0] === 'master',
+    );
+    await waitFor('all to be told', async () => (await isThere(late)) && !(await isThere(goes)));
+    await waitWhole(daemon);
+    assert.equal(await daemon.count(customerId), 2);
+  });
+});
+
 suite('the wrong kind of URL', async (test) => {
   test('redis+cluster:// at a single Redis says so, and goes on', async (t) => {
     const redis = await startRedis(t);

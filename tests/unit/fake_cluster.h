@@ -80,6 +80,10 @@ static inline void fake_obey(fake_peer *p, const char *word, const char *key) {
   } else if (strcmp(word, "CLUSTER") == 0) {
     n->looks++;
     fake_say(p, n->map);
+  } else if (strcmp(word, "SUBSCRIBE") == 0) {
+    fake_say(p, "*3\r\n$9\r\nsubscribe\r\n$9\r\nmetrics:c\r\n:1\r\n");
+  } else if (strcmp(word, "UNSUBSCRIBE") == 0) {
+    fake_say(p, "*3\r\n$11\r\nunsubscribe\r\n$9\r\nmetrics:c\r\n:0\r\n");
   } else if (strcmp(word, "ASKING") == 0) {
     p->asking = true;
     fake_say(p, "+OK\r\n");

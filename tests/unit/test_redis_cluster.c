@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "adapters/redis_cluster.h"
+#include "adapters/redis_store.h"
 #include "fake_cluster.h"
 
 typedef struct cluster_case {
@@ -201,6 +201,24 @@ static void a_node_that_serves_nothing_is_ended(void **state) {
   assert_true(c->nodes[2].commands > 0); /* it was told */
 }
 
+/* What a node did not take its successor is told, all of it, however much. */
+static void debts_are_handed_over(void **state) {
+  cluster_case *c = *state;
+  enum { MANY = 2 * REDIS_CLUSTER_HAND_OVER_MAX + 100 };
+  char id[16];
+  start_with_two(c);
+  c->nodes[0].says = "-CLUSTERDOWN Hash slot not served\r\n";
+  for (int i = 0; i < MANY; i++) {
+    snprintf(id, sizeof id, "s%d", i);
+    assert_int_equal(do_leave(c->b, "c", id, "t1"), AU_OK);
+  }
+  assert_int_equal(c->nodes[1].commands, 0);
+  set_map(c, 1);
+  redis_cluster_look(((redis_store *)c->b->store)->cluster);
+  RUN_UNTIL(c->b, c->nodes[1].commands >= MANY);
+  RUN_UNTIL(c->b, is_well(c->b->store));
+}
+
 /* Many reasons to look are one look, and a few a second at most. */
 static void looks_are_few(void **state) {
   cluster_case *c = *state;
@@ -270,6 +288,7 @@ int main(void) {
       TEST(announced_without_an_address),
       TEST(uncovered_slots),
       TEST(a_node_that_serves_nothing_is_ended),
+      TEST(debts_are_handed_over),
       TEST(looks_are_few),
       TEST(a_lost_node_is_asked_no_more),
       TEST(stop_with_commands_elsewhere),

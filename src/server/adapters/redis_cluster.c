@@ -24,7 +24,7 @@ typedef struct member {
   redis_endpoint at;
   redis_node *node;
   uint32_t slots;        /* that it serves */
-  bool inherits;         /* customers whose last node may not have all of theirs */
+  bool inherits;         /* customers whose last node was not whole */
   int64_t kept_until_ms; /* monotonic: not ended earlier, though it serves none */
 } member;
 
@@ -33,6 +33,9 @@ struct redis_cluster {
   member *members[REDIS_NODES_MAX]; /* NULL: a free place */
   uint8_t owner[REDIS_SLOTS];       /* of each slot: an index of `members`, or REDIS_NOBODY */
   redis_node *nowhere;              /* serves what nobody serves; never started */
+
+  uv_timer_t hand_over; /* active: what nodes are owed is being handed over */
+  bool moved;           /* slots have, and nothing was handed over since */
 
   uv_timer_t timer;
   bool known;           /* a map was read */
@@ -138,6 +141,7 @@ static bool is_idle(const redis_cluster *c, const member *m) {
 
 /* Ends nodes that serve nothing, once nothing points to them. */
 static void end_idle(redis_cluster *c) {
+  if (uv_is_active((const uv_handle_t *)&c->hand_over)) return; /* they may be owed something */
   for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
     member *m = c->members[i];
     if (!is_idle(c, m) || m->node->held > 0) continue;
@@ -159,8 +163,9 @@ redis_node *redis_cluster_node(const redis_cluster *c, uint16_t slot) {
 static void give_slot(redis_cluster *c, uint16_t slot, uint8_t place) {
   uint8_t before = c->owner[slot];
   if (before == place) return;
-  if (place != REDIS_NOBODY && !redis_replay_is_done(node_at(c, before)->replay))
+  if (place != REDIS_NOBODY && !redis_node_is_whole(node_at(c, before)))
     c->members[place]->inherits = true;
+  c->moved = true;
   if (before != REDIS_NOBODY) c->members[before]->slots--;
   if (place != REDIS_NOBODY) c->members[place]->slots++;
   c->owner[slot] = place;
@@ -181,20 +186,30 @@ static void move_watches(redis_cluster *c) {
     if (c->members[i]) redis_watch_each(c->members[i]->node->watch, move_watch, c->store);
 }
 
-/* What a node was not told while it was lost, its successor is told. */
+/* Debts are handed over in portions: there may be a million. */
+static void on_hand_over(uv_timer_t *timer) {
+  redis_cluster *c = timer->data;
+  size_t max = REDIS_CLUSTER_HAND_OVER_MAX;
+  bool more = redis_debts_hand_over(c->nowhere->debts, &max);
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++)
+    if (c->members[i]) more = redis_debts_hand_over(c->members[i]->node->debts, &max) || more;
+  if (more) uv_timer_start(&c->hand_over, on_hand_over, 0, 0);
+}
+
+/* What a node was not told while it was lost, and what it may have lost, its successor is
+ * told. */
 static void hand_debts_over(redis_cluster *c) {
-  bool any = false;
+  if (!c->moved) return;
+  c->moved = false;
+  redis_debts_begin_hand_over(c->nowhere->debts);
   for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
     member *m = c->members[i];
-    if (!m || !m->inherits) continue;
+    if (!m) continue;
+    redis_debts_begin_hand_over(m->node->debts);
+    if (m->inherits) redis_replay_all(m->node->replay, false);
     m->inherits = false;
-    any = true;
-    redis_replay_all(m->node->replay, false);
   }
-  if (!any) return;
-  redis_debts_hand_over(c->nowhere->debts);
-  for (size_t i = 0; i < REDIS_NODES_MAX; i++)
-    if (c->members[i]) redis_debts_hand_over(c->members[i]->node->debts);
+  uv_timer_start(&c->hand_over, on_hand_over, 0, 0);
 }
 
 /* A node whose link was ready before it had slots: its data has no name yet. */
@@ -395,7 +410,8 @@ au_status redis_cluster_create(redis_store *s, redis_cluster **out) {
 
 void redis_cluster_start(redis_cluster *c) {
   uv_timer_init(c->store->loop, &c->timer);
-  c->timer.data = c;
+  uv_timer_init(c->store->loop, &c->hand_over);
+  c->timer.data = c->hand_over.data = c;
   begin_with_seeds(c);
   look_in(c, REDIS_CLUSTER_LOST_MS); /* the first node that is ready looks at once */
 }
@@ -408,7 +424,7 @@ void redis_cluster_stop(redis_cluster *c, void (*stopped)(void *arg), void *arg)
   c->stopping = true;
   c->stopped = stopped;
   c->stopped_arg = arg;
-  c->open_parts = 1;
+  c->open_parts = 2;
   for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
     member *m = c->members[i];
     if (!m) continue;
@@ -416,6 +432,7 @@ void redis_cluster_stop(redis_cluster *c, void (*stopped)(void *arg), void *arg)
     if (!m->node->stopping) redis_node_stop(m->node, on_ended, m);
   }
   uv_close((uv_handle_t *)&c->timer, on_timer_closed);
+  uv_close((uv_handle_t *)&c->hand_over, on_timer_closed);
 }
 
 void redis_cluster_free(redis_cluster *c) {

@@ -12,6 +12,8 @@ struct redis_debts {
   redis_acts *told;      /* leaves that Redis knows: it may lose them while others remember */
   size_t tell_again;     /* so many of them, the oldest */
   int64_t owed_since_ms; /* sessions touched since then, monotonic; INT64_MAX: none */
+
+  size_t endings_left, told_left; /* of a hand-over: those that were not looked at */
 };
 
 static int64_t now_ms(const redis_debts *d) {
@@ -46,13 +48,36 @@ void redis_debts_owe_again(redis_debts *d, const redis_act *ending) {
   if (!redis_store_revived(d->store, ending)) put_back(d, ending);
 }
 
+/* ---- what is owed to another ----------------------------------------------- */
+
 /* As many as there are now, for those that stay are added again. */
-void redis_debts_hand_over(redis_debts *d) {
-  redis_act e;
-  for (size_t left = redis_acts_count(d->endings); left > 0; left--) {
-    if (!redis_acts_take(d->endings, now_ms(d), &e)) return;
-    put_back(redis_store_node(d->store, e.who.customer_id)->debts, &e);
+void redis_debts_begin_hand_over(redis_debts *d) {
+  d->endings_left = redis_acts_count(d->endings);
+  d->told_left = redis_acts_count(d->told);
+}
+
+static void hand_over_one(redis_debts *d, redis_acts *from, const redis_act *ending) {
+  redis_debts *to = redis_store_node(d->store, ending->who.customer_id)->debts;
+  if (to != d)
+    redis_debts_owe_again(to, ending);
+  else if (redis_acts_add(from, ending) != AU_OK)
+    log_warn("redis", "a leave is forgotten: its session may come back", LOG_NONE);
+}
+
+static bool hand_over_some(redis_debts *d, redis_acts *from, size_t *left, size_t *max) {
+  redis_act ending;
+  for (; *left > 0 && *max > 0; --*left, --*max) {
+    if (redis_acts_take(from, now_ms(d), &ending))
+      hand_over_one(d, from, &ending);
+    else
+      *left = 1; /* the others were too old to matter */
   }
+  return *left > 0;
+}
+
+bool redis_debts_hand_over(redis_debts *d, size_t *max) {
+  bool more = hand_over_some(d, d->endings, &d->endings_left, max);
+  return hand_over_some(d, d->told, &d->told_left, max) || more;
 }
 
 /* ---- what is not owed any more -------------------------------------------- */

@@ -32,8 +32,12 @@ AU_MUST_CHECK au_status redis_debts_owe_ending(redis_debts *d, const redis_act *
 /* An ending that was taken and could not be told, unless its session lives again. */
 void redis_debts_owe_again(redis_debts *d, const redis_act *ending);
 
-/* In a Cluster: gives endings of customers that are served by other nodes now to those. */
-void redis_debts_hand_over(redis_debts *d);
+/* In a Cluster, when customers are served by other nodes than before: what is owed of them,
+ * and the leaves that this node was told, are owed to those. Begins with all anew. */
+void redis_debts_begin_hand_over(redis_debts *d);
+
+/* Goes on with up to *max of them, and takes those off *max; true when there are more. */
+bool redis_debts_hand_over(redis_debts *d, size_t *max);
 
 /* Redis knows that a session has left. */
 void redis_debts_left(redis_debts *d, const redis_act *leave);
