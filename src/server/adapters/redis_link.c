@@ -1,11 +1,11 @@
-/* Greets Redis, matches answers to commands, and connects again. Must not know keys,
- * operations, or what a reply means to whoever asked. The password leaves this file in
- * AUTH only: no reply to AUTH is ever logged, since a proxy may repeat what it was sent. */
+/* Connects, matches answers to commands, and connects again. Must not know keys, operations,
+ * or what a reply means to whoever asked. */
 #include "redis_link.h"
 
 #include "../utils/buffer.h"
 #include "../utils/deadline.h"
 #include "../utils/log.h"
+#include "redis_greeting.h"
 #include "redis_keys.h"
 #include "redis_reply.h"
 #include "redis_sentinel.h"
@@ -14,13 +14,12 @@
 #include "redis_topology.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 typedef enum link_state {
   LINK_DOWN,     /* not started, or waiting to try again */
   LINK_ASKING,   /* the sentinels */
   LINK_OPENING,  /* the socket is being connected */
-  LINK_GREETING, /* AUTH, SELECT and PING are in flight */
+  LINK_GREETING, /* its answers are in flight */
   LINK_READY,
   LINK_STOPPED,
 } link_state;
@@ -41,6 +40,7 @@ struct redis_link {
   bool asking;              /* the sentinels, whatever the state */
   redis_endpoint to;        /* with sentinels: the master that was named last */
   redis_socket *socket;     /* NULL when DOWN, ASKING or STOPPED */
+  redis_greeting greeting;
   deadline_queue commands;
   uint32_t in_flight;
   buffer text; /* of the command that is being issued */
@@ -105,8 +105,8 @@ static void append_count(buffer *b, char kind, size_t n) {
 static void on_patience(uv_timer_t *timer);
 
 /* Without asking whether the link is ready: the greeting is sent by this too. */
-static au_status issue(redis_link *l, const au_slice *args, size_t n, redis_reply_fn cb,
-                       void *arg) {
+static au_status issue(void *link, const au_slice *args, size_t n, redis_reply_fn cb, void *arg) {
+  redis_link *l = link;
   if (l->in_flight >= l->config.max_in_flight) return AU_EBUSY;
   size_t bytes = 0;
   for (size_t i = 0; i < n; i++) bytes += args[i].len;
@@ -241,43 +241,17 @@ static void on_no_master(void *arg, const char *reason) {
   if (l->state == LINK_READY) look_later(l);
 }
 
-/* ---- greeting ------------------------------------------------------------- */
+/* ---- what the socket and the greeting tell -------------------------------- */
 
-static void refuse(redis_link *l, const redisReply *reply, const char *detail) {
-  lose(l, AU_ESTORE, redis_reply_refusal(reply).reason, detail);
-}
-
-static void on_auth(au_status status, const redisReply *reply, void *arg) {
-  if (status == AU_OK && !redis_reply_is(reply, REDIS_WANT_OK))
-    lose(arg, AU_ESTORE, "redis refuses the user or password", "AUTH");
-}
-
-static void on_select(au_status status, const redisReply *reply, void *arg) {
-  if (status != AU_OK || redis_reply_is(reply, REDIS_WANT_OK)) return;
-  if (redis_reply_is_error_code(reply, "ERR"))
-    lose(arg, AU_ESTORE, "redis does not have the database of the URL", "SELECT");
-  else
-    refuse(arg, reply, "SELECT");
-}
-
-/* A sentinel may not know yet that a master was demoted. */
-static void on_role(au_status status, const redisReply *reply, void *arg) {
-  if (status != AU_OK) return;
-  if (redis_reply_is_error(reply))
-    refuse(arg, reply, "ROLE");
-  else if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0 ||
-           !slice_eq(redis_reply_text(reply->element[0]), slice_of("master")))
-    lose(arg, AU_ESTORE, "the server that Sentinel named is not a master", "ROLE");
-}
-
-/* PING is refused while Redis loads its data or wants a password. */
-static void on_greeted(au_status status, const redisReply *reply, void *arg) {
+static void on_opened(void *arg) {
   redis_link *l = arg;
-  if (status != AU_OK) return;
-  if (!redis_reply_is_status(reply, "PONG")) {
-    refuse(l, reply, "PING");
-    return;
-  }
+  uv_timer_stop(&l->retry);
+  l->state = LINK_GREETING;
+  if (redis_greeting_send(&l->greeting) != AU_OK) lose(l, AU_ESTORE, "out of memory", "greeting");
+}
+
+static void on_greeted(void *arg) {
+  redis_link *l = arg;
   l->state = LINK_READY;
   l->ready_at_ms = now_ms(l);
   l->reason = "";
@@ -287,42 +261,13 @@ static void on_greeted(au_status status, const redisReply *reply, void *arg) {
   l->config.ready(l->config.arg);
 }
 
-static au_status greet(redis_link *l) {
-  const redis_url *url = l->config.url;
-  au_status status = AU_OK;
-  if (url->password[0] != '\0') {
-    const au_slice args[] = {slice_of("AUTH"), slice_of(url->user), slice_of(url->password)};
-    const au_slice old_args[] = {args[0], args[2]};
-    status =
-        url->user[0] != '\0' ? issue(l, args, 3, on_auth, l) : issue(l, old_args, 2, on_auth, l);
-  }
-  if (status == AU_OK && url->db != 0) {
-    redis_number room;
-    const au_slice args[] = {slice_of("SELECT"), redis_number_text(&room, url->db)};
-    status = issue(l, args, 2, on_select, l);
-  }
-  if (status == AU_OK && l->sentinel) {
-    const au_slice args[] = {slice_of("ROLE")};
-    status = issue(l, args, 1, on_role, l);
-  }
-  if (status == AU_OK) { /* a courtesy: a Redis that does not permit it serves as well */
-    const au_slice args[] = {slice_of("CLIENT"), slice_of("SETNAME"), slice_of(l->config.name)};
-    status = issue(l, args, 3, redis_link_ignore, NULL);
-  }
-  if (status == AU_OK) {
-    const au_slice args[] = {slice_of("PING")};
-    status = issue(l, args, 1, on_greeted, l);
-  }
-  return status;
+/* Refused, closed, or never made. */
+static void on_failed(void *arg, const char *reason, const char *why) {
+  lose(arg, AU_ESTORE, reason, why);
 }
 
-/* ---- what the socket tells ------------------------------------------------ */
-
-static void on_opened(void *arg) {
-  redis_link *l = arg;
-  uv_timer_stop(&l->retry);
-  l->state = LINK_GREETING;
-  if (greet(l) != AU_OK) lose(l, AU_ESTORE, "out of memory", "greeting");
+static void refuse(redis_link *l, const redisReply *reply, const char *detail) {
+  lose(l, AU_ESTORE, redis_reply_refusal(reply).reason, detail);
 }
 
 /* In pub/sub mode a message may stand between any two answers. */
@@ -355,10 +300,6 @@ static void on_replied(void *arg, const redisReply *reply) {
   }
 }
 
-static void on_closed(void *arg, const char *reason, const char *why) {
-  lose(arg, AU_ESTORE, reason, why);
-}
-
 /* The last of the handles ends a stop. The commands that were in flight end here rather
  * than in redis_link_stop, because that may be called from anywhere. */
 static void handle_gone(redis_link *l) {
@@ -382,7 +323,7 @@ static void open_socket(redis_link *l) {
       .to = &l->to,
       .tls = l->tls,
       .attempt = l->failures,
-      .events = {on_opened, on_replied, on_closed, on_part_gone, l},
+      .events = {on_opened, on_replied, on_failed, on_part_gone, l},
   };
   l->state = LINK_OPENING;
   if (redis_socket_open(&config, &l->socket) != AU_OK) {
@@ -446,6 +387,15 @@ au_status redis_link_create(const redis_link_config *config, redis_link **out) {
     redis_link_free(l);
     return status;
   }
+  l->greeting = (redis_greeting){
+      .url = url,
+      .name = config->name,
+      .wants_master = l->sentinel != NULL,
+      .issue = issue,
+      .greeted = on_greeted,
+      .refused = on_failed,
+      .arg = l,
+  };
   *out = l;
   return AU_OK;
 }
