@@ -4,6 +4,7 @@
 
 #include "../utils/buffer.h"
 #include "../utils/log.h"
+#include "redis_members.h"
 #include "redis_store.h"
 
 #include <stdio.h>
@@ -18,21 +19,12 @@ static const char no_cluster[] = "this redis is no cluster: use redis://";
 static const char bad_map[] = "the cluster's map cannot be read";
 static const char uncovered[] = "some slots of the cluster are served by nobody";
 
-typedef struct member {
-  redis_cluster *cluster;
-  redis_url url; /* the store's, but for the host */
-  redis_endpoint at;
-  redis_node *node;
-  uint32_t slots;        /* that it serves */
-  bool inherits;         /* customers whose last node was not whole */
-  int64_t kept_until_ms; /* monotonic: not ended earlier, though it serves none */
-} member;
-
 struct redis_cluster {
   redis_store *store;
-  member *members[REDIS_NODES_MAX]; /* NULL: a free place */
-  uint8_t owner[REDIS_SLOTS];       /* of each slot: an index of `members`, or REDIS_NOBODY */
-  redis_node *nowhere;              /* serves what nobody serves; never started */
+  redis_members *nodes;         /* begins, keeps and ends the members */
+  redis_member *const *members; /* in their places; NULL: a free one */
+  uint8_t owner[REDIS_SLOTS];   /* of each slot: a place, or REDIS_NOBODY */
+  redis_node *nowhere;          /* serves what nobody serves; never started */
 
   uv_timer_t hand_over; /* active: what nodes are owed is being handed over */
   bool moved;           /* slots have, and nothing was handed over since */
@@ -41,7 +33,7 @@ struct redis_cluster {
   bool known;           /* a map was read */
   bool again;           /* somebody wants another look while one is under way */
   const char *trouble;  /* why there is no map, static; NULL: no reason is known */
-  member *asked;        /* for the map; NULL: nobody is being asked */
+  redis_member *asked;  /* for the map; NULL: nobody is being asked */
   size_t turn;          /* whom to ask next */
   int64_t looked_ms;    /* when the last look began, monotonic */
   redis_topology found; /* by it */
@@ -55,99 +47,6 @@ struct redis_cluster {
 
 static int64_t now_ms(const redis_cluster *c) {
   return redis_store_mono_ms(c->store);
-}
-
-static void part_stopped(redis_cluster *c) {
-  if (--c->open_parts == 0) c->stopped(c->stopped_arg); /* last: it may free the cluster */
-}
-
-/* ---- members --------------------------------------------------------------- */
-
-static void member_free(member *m) {
-  if (!m) return;
-  redis_node_free(m->node);
-  explicit_bzero(&m->url, sizeof m->url);
-  free(m);
-}
-
-static member *member_create(redis_cluster *c, const redis_endpoint *at) {
-  member *m = calloc(1, sizeof *m);
-  if (!m) return NULL;
-  m->cluster = c;
-  m->at = *at;
-  m->url = c->store->url;
-  m->url.kind = REDIS_SINGLE;
-  m->url.hosts[0] = *at;
-  m->url.host_count = 1;
-  if (redis_node_create(c->store, &m->url, &m->node) != AU_OK) {
-    member_free(m);
-    return NULL;
-  }
-  return m;
-}
-
-/* The place of a node, which is made and started when it is new; REDIS_NOBODY when that
- * cannot be. One that is being ended is not taken up again. */
-static uint8_t place_of(redis_cluster *c, const redis_endpoint *at) {
-  uint8_t place = REDIS_NOBODY;
-  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
-    const member *m = c->members[i];
-    if (!m && place == REDIS_NOBODY) place = (uint8_t)i;
-    if (m && !m->node->stopping && redis_endpoint_eq(&m->at, at)) return (uint8_t)i;
-  }
-  if (place == REDIS_NOBODY) {
-    log_warn("redis", "too many nodes", LOG_INT("max", REDIS_NODES_MAX));
-    return place;
-  }
-  member *m = member_create(c, at);
-  if (!m) {
-    log_error("redis", "a node is not connected to: out of memory", LOG_NONE);
-    return REDIS_NOBODY;
-  }
-  c->members[place] = m;
-  log_info("redis", "node", LOG_STR("host", at->host), LOG_INT("port", at->port));
-  redis_node_start(m->node);
-  return place;
-}
-
-static void keep(redis_cluster *c, member *m) {
-  m->kept_until_ms = now_ms(c) + REDIS_CLUSTER_KEEP_MS;
-}
-
-static void begin_with_seeds(redis_cluster *c) {
-  for (size_t i = 0; i < c->store->url.host_count; i++) {
-    uint8_t place = place_of(c, &c->store->url.hosts[i]);
-    if (place != REDIS_NOBODY) keep(c, c->members[place]);
-  }
-}
-
-/* When the whole cluster stops, memory stays until all nodes have: what was sent to one may
- * come back by another. */
-static void on_ended(void *arg) {
-  member *m = arg;
-  redis_cluster *c = m->cluster;
-  if (c->stopping) {
-    part_stopped(c);
-    return;
-  }
-  for (size_t i = 0; i < REDIS_NODES_MAX; i++)
-    if (c->members[i] == m) c->members[i] = NULL;
-  member_free(m);
-}
-
-static bool is_idle(const redis_cluster *c, const member *m) {
-  return m && !m->node->stopping && m->slots == 0 && now_ms(c) >= m->kept_until_ms;
-}
-
-/* Ends nodes that serve nothing, once nothing points to them. */
-static void end_idle(redis_cluster *c) {
-  if (uv_is_active((const uv_handle_t *)&c->hand_over)) return; /* they may be owed something */
-  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
-    member *m = c->members[i];
-    if (!is_idle(c, m) || m->node->held > 0) continue;
-    log_info("redis", "node ended", LOG_STR("host", m->at.host), LOG_INT("port", m->at.port));
-    redis_node_stop(m->node, on_ended, m);
-  }
 }
 
 /* ---- the map ---------------------------------------------------------------- */
@@ -203,7 +102,7 @@ static void hand_debts_over(redis_cluster *c) {
   c->moved = false;
   redis_debts_begin_hand_over(c->nowhere->debts);
   for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
-    member *m = c->members[i];
+    redis_member *m = c->members[i];
     if (!m) continue;
     redis_debts_begin_hand_over(m->node->debts);
     if (m->inherits) redis_replay_all(m->node->replay, false);
@@ -212,10 +111,15 @@ static void hand_debts_over(redis_cluster *c) {
   uv_timer_start(&c->hand_over, on_hand_over, 0, 0);
 }
 
+static void end_idle(redis_cluster *c) {
+  if (uv_is_active((const uv_handle_t *)&c->hand_over)) return; /* they may be owed something */
+  redis_members_end_idle(c->nodes);
+}
+
 /* A node whose link was ready before it had slots: its data has no name yet. */
 static void look_at_newcomers(redis_cluster *c) {
   for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
-    member *m = c->members[i];
+    redis_member *m = c->members[i];
     if (m && m->slots > 0 && !m->node->identity.is_known && redis_link_is_ready(m->node->link))
       redis_identity_look(m->node);
   }
@@ -223,7 +127,8 @@ static void look_at_newcomers(redis_cluster *c) {
 
 static void take_map(redis_cluster *c) {
   uint8_t place[REDIS_NODES_MAX];
-  for (size_t i = 0; i < c->found.count; i++) place[i] = place_of(c, &c->found.masters[i]);
+  for (size_t i = 0; i < c->found.count; i++)
+    place[i] = redis_members_place(c->nodes, &c->found.masters[i]);
   for (size_t slot = 0; slot < REDIS_SLOTS; slot++) {
     uint8_t owner = c->found.owner[slot];
     give_slot(c, (uint16_t)slot, owner == REDIS_NOBODY ? REDIS_NOBODY : place[owner]);
@@ -251,14 +156,15 @@ void redis_cluster_look(redis_cluster *c) {
   if (!c->again) look_in(c, c->looked_ms + REDIS_CLUSTER_LOOK_MIN_MS - now_ms(c));
 }
 
-static bool is_lost(const member *m) {
+static bool is_lost(const redis_member *m) {
   return m && m->slots > 0 && !redis_link_is_ready(m->node->link);
 }
 
 static int64_t next_look_ms(const redis_cluster *c) {
   if (!c->known) return REDIS_CLUSTER_LOST_MS;
   for (size_t i = 0; i < REDIS_NODES_MAX; i++)
-    if (is_lost(c->members[i]) || is_idle(c, c->members[i])) return REDIS_CLUSTER_LOST_MS;
+    if (is_lost(c->members[i]) || redis_members_is_idle(c->members[i]))
+      return REDIS_CLUSTER_LOST_MS;
   return REDIS_CLUSTER_INTERVAL_MS;
 }
 
@@ -277,7 +183,7 @@ static const char *trouble_of(const redisReply *reply) {
 
 static void on_slots(au_status status, const redisReply *reply, void *arg) {
   redis_cluster *c = arg;
-  const member *asked = c->asked;
+  const redis_member *asked = c->asked;
   c->asked = NULL;
   asked->node->held--;
   if (c->stopping) return;
@@ -294,9 +200,9 @@ static void on_slots(au_status status, const redisReply *reply, void *arg) {
 }
 
 /* The next node whose link is up; NULL when there is none. */
-static member *next_to_ask(redis_cluster *c) {
+static redis_member *next_to_ask(redis_cluster *c) {
   for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
-    member *m = c->members[c->turn++ % REDIS_NODES_MAX];
+    redis_member *m = c->members[c->turn++ % REDIS_NODES_MAX];
     if (m && redis_link_is_ready(m->node->link)) return m;
   }
   return NULL;
@@ -310,8 +216,8 @@ static void on_timer(uv_timer_t *timer) {
   end_idle(c);
   c->looked_ms = now_ms(c);
   c->again = false;
-  member *m = next_to_ask(c);
-  if (!m) begin_with_seeds(c);
+  redis_member *m = next_to_ask(c);
+  if (!m) redis_members_seed(c->nodes);
   if (!m || redis_link_command(m->node->link, args, 2, on_slots, c) != AU_OK) {
     look_in(c, REDIS_CLUSTER_LOST_MS);
     return;
@@ -326,9 +232,9 @@ redis_node *redis_cluster_follow(redis_cluster *c, const redis_node *from,
   for (size_t i = 0; at.host[0] == '\0' && i < REDIS_NODES_MAX; i++)
     if (c->members[i] && c->members[i]->node == from)
       memcpy(at.host, c->members[i]->at.host, sizeof at.host);
-  uint8_t place = place_of(c, &at);
+  uint8_t place = redis_members_place(c->nodes, &at);
   if (place == REDIS_NOBODY) return NULL;
-  keep(c, c->members[place]);
+  redis_members_keep(c->members[place]);
   if (!redirect->ask && c->owner[redirect->slot] != place) {
     give_slot(c, redirect->slot, place);
     redis_cluster_look(c); /* others will have moved as well */
@@ -400,10 +306,12 @@ au_status redis_cluster_create(redis_store *s, redis_cluster **out) {
   c->store = s;
   memset(c->owner, REDIS_NOBODY, sizeof c->owner);
   au_status status = redis_node_create(s, &s->url, &c->nowhere);
+  if (status == AU_OK) status = redis_members_create(s, &c->nodes);
   if (status != AU_OK) {
-    free(c);
+    redis_cluster_free(c);
     return status;
   }
+  c->members = redis_members_places(c->nodes);
   *out = c;
   return AU_OK;
 }
@@ -412,32 +320,31 @@ void redis_cluster_start(redis_cluster *c) {
   uv_timer_init(c->store->loop, &c->timer);
   uv_timer_init(c->store->loop, &c->hand_over);
   c->timer.data = c->hand_over.data = c;
-  begin_with_seeds(c);
+  redis_members_seed(c->nodes);
   look_in(c, REDIS_CLUSTER_LOST_MS); /* the first node that is ready looks at once */
 }
 
+static void on_part_stopped(void *arg) {
+  redis_cluster *c = arg;
+  if (--c->open_parts == 0) c->stopped(c->stopped_arg); /* last: it may free the cluster */
+}
+
 static void on_timer_closed(uv_handle_t *handle) {
-  part_stopped(handle->data);
+  on_part_stopped(handle->data);
 }
 
 void redis_cluster_stop(redis_cluster *c, void (*stopped)(void *arg), void *arg) {
   c->stopping = true;
   c->stopped = stopped;
   c->stopped_arg = arg;
-  c->open_parts = 2;
-  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
-    member *m = c->members[i];
-    if (!m) continue;
-    c->open_parts++;
-    if (!m->node->stopping) redis_node_stop(m->node, on_ended, m);
-  }
+  c->open_parts = 2 + (unsigned)redis_members_stop(c->nodes, on_part_stopped, c);
   uv_close((uv_handle_t *)&c->timer, on_timer_closed);
   uv_close((uv_handle_t *)&c->hand_over, on_timer_closed);
 }
 
 void redis_cluster_free(redis_cluster *c) {
   if (!c) return;
-  for (size_t i = 0; i < REDIS_NODES_MAX; i++) member_free(c->members[i]);
+  redis_members_free(c->nodes);
   redis_node_free(c->nowhere);
   free(c);
 }

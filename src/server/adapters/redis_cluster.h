@@ -14,8 +14,6 @@ enum {
   REDIS_CLUSTER_LOOK_MIN_MS = 250, /* between two questions for the map, whatever happens */
   REDIS_CLUSTER_LOST_MS = 1000,    /* the same while a node is lost or going, or there is no map */
   REDIS_CLUSTER_INTERVAL_MS = 30000,  /* the same when all is well */
-  REDIS_CLUSTER_KEEP_MS = 60000,      /* for which a node without slots is kept after a command
-                                         was sent there, or after it was one of the URL's hosts */
   REDIS_CLUSTER_HAND_OVER_MAX = 2000, /* debts that are looked at in one turn of the loop */
   REDIS_REDIRECTS_MAX = 5,            /* of one command */
 };
