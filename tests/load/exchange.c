@@ -116,9 +116,9 @@ au_status exchange_open(dialer *d, const exchange_events *events, void *owner, e
 au_status exchange_send(exchange *x, au_slice bytes) {
   buffer_clear(&x->request);
   buffer_append_slice(&x->request, bytes);
-  if (x->request.failed) return AU_ENOMEM;
   response_reset(&x->answer);
   x->state = EXCHANGE_ASKED;
+  if (x->request.failed) return AU_ENOMEM;
   if (!x->conn) return connect_again(x);
   x->is_fresh = false;
   send_request(x);

@@ -15,7 +15,7 @@ typedef struct cluster_case {
   bench *b;
   fake_node nodes[FAKE_NODES];
   char url[64];
-  char maps[FAKE_NODES][256]; /* in maps[i] node i serves everything */
+  char maps[FAKE_NODES][512]; /* in maps[i] node i serves everything */
   char moved[FAKE_NODES][64], ask[FAKE_NODES][64];
 } cluster_case;
 
@@ -219,6 +219,60 @@ static void debts_are_handed_over(void **state) {
   RUN_UNTIL(c->b, is_well(c->b->store));
 }
 
+/* A move by hand takes all that is there along: whoever gets a customer is as whole as before,
+ * whatever was told to the other. */
+static void a_planned_move(void **state) {
+  cluster_case *c = *state;
+  snprintf(c->maps[0], sizeof c->maps[0],
+           "*3\r\n*3\r\n:0\r\n:7364\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n"
+           "*3\r\n:7365\r\n:7365\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n"
+           "*3\r\n:7366\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%d\r\n",
+           c->nodes[1].port, c->nodes[0].port, c->nodes[1].port);
+  bench_start(c->b);
+  assert_int_equal(do_join(c->b, "c", "s"), AU_OK);
+  assert_int_equal(do_leave(c->b, "c", "s", "t1"), AU_OK);
+  redis_cluster *cluster = ((redis_store *)c->b->store)->cluster;
+  set_map(c, 1);
+  redis_cluster_look(cluster);
+  redis_node *before = redis_cluster_node(cluster, 7365);
+  RUN_UNTIL(c->b, redis_cluster_node(cluster, 7365) != before);
+  for (int i = 0; i < 20; i++) {
+    assert_false(do_sample(c->b, "c").sample.stale || do_sample(c->b, "d").sample.stale);
+    assert_true(is_well(c->b->store));
+  }
+}
+
+/* Of Redis 6.2, which puts the error of a command in a script behind its own. */
+static void an_error_in_a_script(void **state) {
+  static const struct {
+    const char *says;
+    bool is_of_key;
+  } cases[] = {
+      {"-ERR Error running script (call to f_0a): @user_script:1: WRONGTYPE Operation against a "
+       "key holding the wrong kind of value\r\n",
+       true},
+      {"-WRONGTYPE Operation against a key holding the wrong kind of value script: 0a, on "
+       "@user_script:1.\r\n",
+       true},
+      {"-ERR Error running script (call to f_0a): @user_script:1: user_script:1: no field\r\n",
+       false},
+      {"-ERR Error running script\r\n", false},
+      {"-ERR Error running script (call to f_0a): @user_script:\r\n", false},
+      {"-ERR Error running script (call to f_0a): @user_script:1: \r\n", false},
+  };
+  cluster_case *c = *state;
+  bench_start(c->b);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    c->nodes[0].says = cases[i].says;
+    assert_int_equal(do_leave(c->b, "c", "s", "t1"), AU_OK);
+    c->nodes[0].says = NULL;
+    bool is_stale = do_sample(c->b, "d").sample.stale;
+    if (is_stale == cases[i].is_of_key) fail_msg("%s", cases[i].says);
+    if (cases[i].is_of_key) assert_string_equal(reason(c), "a key has the wrong type");
+    RUN_UNTIL(c->b, is_well(c->b->store));
+  }
+}
+
 /* Many reasons to look are one look, and a few a second at most. */
 static void looks_are_few(void **state) {
   cluster_case *c = *state;
@@ -289,6 +343,8 @@ int main(void) {
       TEST(uncovered_slots),
       TEST(a_node_that_serves_nothing_is_ended),
       TEST(debts_are_handed_over),
+      TEST(a_planned_move),
+      TEST(an_error_in_a_script),
       TEST(looks_are_few),
       TEST(a_lost_node_is_asked_no_more),
       TEST(stop_with_commands_elsewhere),

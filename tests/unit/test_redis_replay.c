@@ -332,6 +332,29 @@ static void who_has_left_stays_away(void **state) {
   assert_true(is_there(b, "back"));
 }
 
+/* It is over though people leave all the while: not one turn in which nobody does is needed. */
+static void leaves_that_never_end(void **state) {
+  bench *b = *state;
+  enum { AT_ONCE = 32 };
+  outcome left[AT_ONCE];
+  char id[16];
+  ASK(&b->server, "CLIENT KILL TYPE normal SKIPME yes");
+  RUN_UNTIL(b, !is_well(b->store));
+  bool whole = false;
+  for (uint64_t end = uv_hrtime() + FIXTURE_PATIENCE_MS * 1000000ull; !whole;) {
+    memset(left, 0, sizeof left);
+    for (int i = 0; i < AT_ONCE; i++) {
+      snprintf(id, sizeof id, "s%d", i);
+      const au_beat beat = beat_of("c", id, "t1");
+      assert_int_equal(b->store->ops->leave(b->store, &beat, on_done, &left[i]), AU_OK);
+      uv_run(&b->loop, UV_RUN_NOWAIT);
+    }
+    whole = !do_sample(b, "c").sample.stale;
+    for (int i = 0; i < AT_ONCE; i++) RUN_UNTIL(b, left[i].calls == 1);
+    assert_true(uv_hrtime() < end);
+  }
+}
+
 /* Redis knows only the tab before, or one that this daemon does not know. */
 static void tabs_that_took_over_end_what_they_held(void **state) {
   bench *b = *state;
@@ -386,6 +409,7 @@ int main(void) {
       CASE(it_keeps_its_time),
       CASE_CLOSED(sessions_end_while_they_are_on_their_way),
       CASE_CLOSED(what_is_owed_is_bounded),
+      CASE(leaves_that_never_end),
       CASE(who_has_left_stays_away),
       CASE(tabs_that_took_over_end_what_they_held),
   };

@@ -123,6 +123,10 @@ au_status redis_acts_add(redis_acts *a, const redis_act *act) {
   return AU_OK;
 }
 
+bool redis_acts_has(const redis_acts *a, au_slice customer_id, au_slice session_id) {
+  return find(a, (name){customer_id, session_id}) != NULL;
+}
+
 bool redis_acts_find(const redis_acts *a, const au_beat *beat, redis_moment since,
                      redis_act_kind *kind) {
   if (map_count(a->entries) == 0) return false; /* as nearly always: no need to hash */
@@ -163,10 +167,16 @@ static redis_act act_of(const entry *en) {
   };
 }
 
+/* What was put back is armed with its own time: behind it there may be older ones, which are
+ * met in their turn. */
+static entry *first_entry(const redis_acts *a) {
+  deadline *d = deadline_first(&a->queue);
+  return d ? (entry *)(void *)((char *)d - offsetof(entry, until)) : NULL;
+}
+
 bool redis_acts_take(redis_acts *a, int64_t now_ms, redis_act *out) {
-  for (deadline *d; (d = deadline_first(&a->queue)) != NULL;) {
-    entry *en = (entry *)(void *)((char *)d - offsetof(entry, until));
-    bool matters = d->at_ms > now_ms;
+  for (entry *en; (en = first_entry(a)) != NULL;) {
+    bool matters = en->until.at_ms > now_ms;
     if (matters) {
       redis_act act = act_of(en);
       redis_act_copy(out, &act);
@@ -175,6 +185,11 @@ bool redis_acts_take(redis_acts *a, int64_t now_ms, redis_act *out) {
     if (matters) return true;
   }
   return false;
+}
+
+void redis_acts_expire(redis_acts *a, int64_t now_ms, size_t max) {
+  for (entry *en; max > 0 && (en = first_entry(a)) != NULL && en->until.at_ms <= now_ms; max--)
+    drop(a, en);
 }
 
 size_t redis_acts_count(const redis_acts *a) {

@@ -1,5 +1,5 @@
-/* What was done to sessions here and Redis was not told: one act each, oldest first. Knows
- * neither Redis nor the table. */
+/* What was done to sessions here and Redis was not told: one act each, in the order in which they
+ * were noted. Knows neither Redis nor the table. */
 #ifndef ADAPTERS_REDIS_ACTS_H
 #define ADAPTERS_REDIS_ACTS_H
 
@@ -47,12 +47,18 @@ AU_MUST_CHECK au_status redis_acts_add(redis_acts *a, const redis_act *act);
 bool redis_acts_find(const redis_acts *a, const au_beat *beat, redis_moment since,
                      redis_act_kind *kind);
 
+/* Whether there is one on this session. */
+bool redis_acts_has(const redis_acts *a, au_slice customer_id, au_slice session_id);
+
 /* What was done to this session does not matter any more. */
 void redis_acts_remove(redis_acts *a, au_slice customer_id, au_slice session_id);
 
-/* Takes out the oldest that is not too old to matter, a copy that owns its ids; false when
+/* Takes out the first that is not too old to matter, a copy that owns its ids; false when
  * there is none. */
 bool redis_acts_take(redis_acts *a, int64_t now_ms, redis_act *out);
+
+/* Drops what is too old to matter, up to `max` of the first ones. */
+void redis_acts_expire(redis_acts *a, int64_t now_ms, size_t max);
 
 size_t redis_acts_count(const redis_acts *a);
 

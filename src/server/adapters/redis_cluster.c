@@ -59,11 +59,16 @@ redis_node *redis_cluster_node(const redis_cluster *c, uint16_t slot) {
   return node_at(c, c->owner[slot]);
 }
 
+/* Of a node that is lost nobody knows what it has passed on; of none, what was owed is all. */
+static bool may_lack_something(const redis_cluster *c, uint8_t place) {
+  return place == REDIS_NOBODY ? redis_debts_any(c->nowhere->debts)
+                               : !redis_node_is_whole(node_at(c, place));
+}
+
 static void give_slot(redis_cluster *c, uint16_t slot, uint8_t place) {
   uint8_t before = c->owner[slot];
   if (before == place) return;
-  if (place != REDIS_NOBODY && !redis_node_is_whole(node_at(c, before)))
-    c->members[place]->inherits = true;
+  if (place != REDIS_NOBODY && may_lack_something(c, before)) c->members[place]->inherits = true;
   c->moved = true;
   if (before != REDIS_NOBODY) c->members[before]->slots--;
   if (place != REDIS_NOBODY) c->members[place]->slots++;
@@ -85,6 +90,18 @@ static void move_watches(redis_cluster *c) {
     if (c->members[i]) redis_watch_each(c->members[i]->node->watch, move_watch, c->store);
 }
 
+/* Until all is handed over they lack something; and then they are told all of it. */
+static void tell_heirs(redis_cluster *c, bool all_is_here) {
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
+    redis_member *m = c->members[i];
+    if (!m || !m->inherits) continue;
+    redis_replay_all(m->node->replay, false);
+    if (!all_is_here) continue;
+    m->inherits = false;
+    if (redis_node_serves(m->node)) redis_replay_begin(m->node->replay);
+  }
+}
+
 /* Debts are handed over in portions: there may be a million. */
 static void on_hand_over(uv_timer_t *timer) {
   redis_cluster *c = timer->data;
@@ -92,7 +109,10 @@ static void on_hand_over(uv_timer_t *timer) {
   bool more = redis_debts_hand_over(c->nowhere->debts, &max);
   for (size_t i = 0; i < REDIS_NODES_MAX; i++)
     if (c->members[i]) more = redis_debts_hand_over(c->members[i]->node->debts, &max) || more;
-  if (more) uv_timer_start(&c->hand_over, on_hand_over, 0, 0);
+  if (more)
+    uv_timer_start(&c->hand_over, on_hand_over, 0, 0);
+  else
+    tell_heirs(c, true);
 }
 
 /* What a node was not told while it was lost, and what it may have lost, its successor is
@@ -101,13 +121,9 @@ static void hand_debts_over(redis_cluster *c) {
   if (!c->moved) return;
   c->moved = false;
   redis_debts_begin_hand_over(c->nowhere->debts);
-  for (size_t i = 0; i < REDIS_NODES_MAX; i++) {
-    redis_member *m = c->members[i];
-    if (!m) continue;
-    redis_debts_begin_hand_over(m->node->debts);
-    if (m->inherits) redis_replay_all(m->node->replay, false);
-    m->inherits = false;
-  }
+  for (size_t i = 0; i < REDIS_NODES_MAX; i++)
+    if (c->members[i]) redis_debts_begin_hand_over(c->members[i]->node->debts);
+  tell_heirs(c, false);
   uv_timer_start(&c->hand_over, on_hand_over, 0, 0);
 }
 

@@ -56,28 +56,28 @@ void redis_debts_begin_hand_over(redis_debts *d) {
   d->told_left = redis_acts_count(d->told);
 }
 
-static void hand_over_one(redis_debts *d, redis_acts *from, const redis_act *ending) {
-  redis_debts *to = redis_store_node(d->store, ending->who.customer_id)->debts;
-  if (to != d)
-    redis_debts_owe_again(to, ending);
-  else if (redis_acts_add(from, ending) != AU_OK)
-    log_warn("redis", "a leave is forgotten: its session may come back", LOG_NONE);
+static redis_debts *debts_of(const redis_debts *d, const redis_act *ending) {
+  return redis_store_node(d->store, ending->who.customer_id)->debts;
 }
 
-static bool hand_over_some(redis_debts *d, redis_acts *from, size_t *left, size_t *max) {
-  redis_act ending;
-  for (; *left > 0 && *max > 0; --*left, --*max) {
-    if (redis_acts_take(from, now_ms(d), &ending))
-      hand_over_one(d, from, &ending);
-    else
-      *left = 1; /* the others were too old to matter */
-  }
-  return *left > 0;
+static bool next_left(redis_debts *d, redis_acts *from, size_t *left, size_t *max, redis_act *out) {
+  if (*left == 0 || *max == 0) return false;
+  --*left;
+  --*max;
+  bool any = redis_acts_take(from, now_ms(d), out);
+  if (!any) *left = 0; /* the others were too old to matter */
+  return any;
 }
 
 bool redis_debts_hand_over(redis_debts *d, size_t *max) {
-  bool more = hand_over_some(d, d->endings, &d->endings_left, max);
-  return hand_over_some(d, d->told, &d->told_left, max) || more;
+  redis_act ending;
+  while (next_left(d, d->endings, &d->endings_left, max, &ending))
+    redis_debts_owe_again(debts_of(d, &ending), &ending);
+  while (next_left(d, d->told, &d->told_left, max, &ending))
+    redis_debts_left(debts_of(d, &ending), &ending);
+  if (d->endings_left + d->told_left > 0) return true;
+  if (d->tell_again > 0) d->tell_again = redis_acts_count(d->told); /* they are in another order */
+  return false;
 }
 
 /* ---- what is not owed any more -------------------------------------------- */
@@ -117,6 +117,11 @@ bool redis_debts_take_ending(redis_debts *d, redis_act *out) {
 bool redis_debts_has_ended(const redis_debts *d, const au_beat *beat, redis_moment since,
                            redis_act_kind *kind) {
   return redis_acts_find(d->endings, beat, since, kind);
+}
+
+void redis_debts_expire(redis_debts *d) {
+  redis_acts_expire(d->endings, now_ms(d), REDIS_DEBTS_SLICE);
+  redis_acts_expire(d->told, now_ms(d), REDIS_DEBTS_SLICE);
 }
 
 bool redis_debts_any(const redis_debts *d) {

@@ -9,6 +9,7 @@
 
 enum {
   REDIS_DEBTS_LEAVES_MAX = 50000, /* leaves that are kept for a TTL, in case Redis loses them */
+  REDIS_DEBTS_SLICE = 10000,      /* that are dropped in one call of redis_debts_expire */
 };
 
 struct redis_store;
@@ -32,8 +33,8 @@ AU_MUST_CHECK au_status redis_debts_owe_ending(redis_debts *d, const redis_act *
 /* An ending that was taken and could not be told, unless its session lives again. */
 void redis_debts_owe_again(redis_debts *d, const redis_act *ending);
 
-/* In a Cluster, when customers are served by other nodes than before: what is owed of them,
- * and the leaves that this node was told, are owed to those. Begins with all anew. */
+/* In a Cluster, when customers are served by other nodes than before: those come to owe what is
+ * owed of them, and to keep the leaves that this node was told. Begins with all anew. */
 void redis_debts_begin_hand_over(redis_debts *d);
 
 /* Goes on with up to *max of them, and takes those off *max; true when there are more. */
@@ -58,6 +59,9 @@ bool redis_debts_has_ended(const redis_debts *d, const au_beat *beat, redis_mome
                            redis_act_kind *kind);
 
 bool redis_debts_any(const redis_debts *d);
+
+/* Drops some of what is too old to matter. Every so often, also while nobody can be told. */
+void redis_debts_expire(redis_debts *d);
 
 /* NULL is fine. */
 void redis_debts_free(redis_debts *d);

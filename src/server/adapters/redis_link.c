@@ -38,6 +38,7 @@ struct redis_link {
   redis_sentinel *sentinel; /* NULL: it is known where to connect to */
   redis_tls *tls;           /* NULL: plain */
   bool asking;              /* the sentinels, whatever the state */
+  bool doubted;             /* the last answer named another master than this one */
   redis_endpoint to;        /* with sentinels: the master that was named last */
   redis_socket *socket;     /* NULL when DOWN, ASKING or STOPPED */
   redis_greeting greeting;
@@ -221,17 +222,30 @@ static void look_later(redis_link *l) {
   uv_timer_start(&l->retry, on_look, REDIS_MASTER_LOOK_MS, 0);
 }
 
+/* A master that works is left when two answers in a row name another one: one of them may be of
+ * a sentinel that knows nothing better. */
+static void compare_master(redis_link *l, const redis_endpoint *master) {
+  bool same = redis_endpoint_eq(master, &l->to);
+  bool was_doubted = l->doubted;
+  l->doubted = !same;
+  if (same) {
+    look_later(l);
+  } else if (was_doubted) {
+    lose(l, AU_ESTORE, "the sentinels name another master", "a look");
+  } else {
+    redis_sentinel_doubt(l->sentinel);
+    ask_sentinels(l);
+  }
+}
+
 static void on_master(void *arg, const redis_endpoint *master) {
   redis_link *l = arg;
   l->asking = false;
-  if (l->state == LINK_ASKING) {
-    l->to = *master;
-    open_socket(l);
-  } else if (l->state == LINK_READY && redis_endpoint_eq(master, &l->to)) {
-    look_later(l);
-  } else if (l->state == LINK_READY) {
-    lose(l, AU_ESTORE, "the sentinels name another master", "a look");
-  }
+  if (l->state == LINK_READY) compare_master(l, master);
+  if (l->state != LINK_ASKING) return;
+  l->doubted = false;
+  l->to = *master;
+  open_socket(l);
 }
 
 static void on_no_master(void *arg, const char *reason) {

@@ -17,10 +17,10 @@ static int64_t held_since_ms(const redis_store *s, const au_beat *beat) {
   return held ? known.renewed_ms : -1;
 }
 
-/* What a node that is whole has refused it refused for one key. Before the table is touched:
- * else the clock may pass between the two. */
+/* What a node that serves has refused was the fault of a key, or of the way there. Before the
+ * table is touched: else the clock may pass between the two. */
 static au_status owe_touch(redis_node *n, const au_beat *beat, redis_moment began) {
-  if (redis_node_is_whole(n))
+  if (redis_node_serves(n))
     return redis_retry_owe(n->store->retry,
                            &(redis_act){.kind = REDIS_ACT_TOUCH, .at = began, .who = *beat});
   redis_debts_owe(n->debts);

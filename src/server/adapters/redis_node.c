@@ -47,15 +47,15 @@ static void refused(redis_node *n, const redisReply *reply) {
   if (!(n->refusals_logged & bit)) log_warn("redis", "refused", LOG_STR("reason", refusal.reason));
   n->refusals_logged |= bit;
   if (!n->store->cluster && redis_reply_is_error_code(reply, "MOVED")) n->in_cluster = true;
-  if (refusal.scope != REDIS_SCOPE_ALL) n->faulty_at_ms = now_ms;
-  if (refusal.scope != REDIS_SCOPE_KEY) {
-    n->refused_at_ms = now_ms;
-    n->refuses = true;
+  if (refusal.scope == REDIS_SCOPE_ALL) {
+    n->refusal = refusal.reason;
+  } else {
+    n->fault = refusal.reason;
+    n->faulty_at_ms = now_ms;
   }
-  bool reaches_less = n->refusal && refusal.scope > n->refusal_scope;
-  if (reaches_less) return;
-  n->refusal = refusal.reason;
-  n->refusal_scope = refusal.scope;
+  if (refusal.scope == REDIS_SCOPE_KEY) return;
+  n->refuses = true;
+  n->refused_at_ms = now_ms;
 }
 
 au_status redis_node_check(redis_node *n, au_status status, const redisReply *reply,
@@ -66,23 +66,27 @@ au_status redis_node_check(redis_node *n, au_status status, const redisReply *re
   return AU_ESTORE;
 }
 
-/* A command that is not permitted and a key at fault are met again when they are needed, which
- * is once a tick at the least: until then nobody knows that the fault is gone. */
-static void end_refusal(redis_node *n) {
-  int64_t quiet_ms = redis_store_mono_ms(n->store) - n->faulty_at_ms;
-  bool is_tried = n->refusal_scope == REDIS_SCOPE_ALL;
-  if (!n->refusal || n->refuses) return;
-  if (!is_tried && quiet_ms < REDIS_LOOK_INTERVAL_MS + n->store->lease_ms) return;
-  n->refusal = NULL;
+static void look_whether_well(redis_node *n) {
+  if (n->refusal || n->fault || n->refusals_logged == 0) return;
   n->refusals_logged = 0;
   log_info("redis", "accepts again", LOG_NONE);
+}
+
+/* A command that is not permitted and a key at fault are met again when they are needed, which
+ * is once a tick at the least: until then nobody knows that the fault is gone. */
+static void end_fault(redis_node *n) {
+  int64_t quiet_ms = redis_store_mono_ms(n->store) - n->faulty_at_ms;
+  if (n->refuses || quiet_ms < REDIS_LOOK_INTERVAL_MS + n->store->lease_ms) return;
+  n->fault = NULL;
+  look_whether_well(n);
 }
 
 void redis_node_wrote(redis_node *n) {
   int64_t quiet_ms = redis_store_mono_ms(n->store) - n->refused_at_ms;
   if (!n->refuses || n->in_cluster || quiet_ms < REDIS_LOOK_INTERVAL_MS) return;
   n->refuses = false;
-  end_refusal(n);
+  n->refusal = NULL;
+  look_whether_well(n);
   redis_replay_begin(n->replay);
 }
 
@@ -149,13 +153,14 @@ static void test_write(redis_node *n) {
 
 static void on_look(uv_timer_t *timer) {
   redis_node *n = timer->data;
+  redis_debts_expire(n->debts);
   if (!redis_link_is_ready(n->link)) return;
   if (!n->clock_known ||
       redis_store_mono_ms(n->store) - n->clock_read_ms >= REDIS_CLOCK_INTERVAL_MS)
     ask_time(n);
   redis_identity_look(n);
   if (n->refuses) test_write(n);
-  end_refusal(n);
+  if (n->fault) end_fault(n);
   if (redis_node_serves(n)) redis_replay_begin(n->replay);
 }
 
@@ -193,8 +198,9 @@ const char *redis_node_reason(const redis_node *n) {
   if (n->stopping) return "stopping";
   if (!redis_link_is_ready(n->link)) return redis_link_reason(n->link);
   if (n->refusal) return n->refusal;
+  if (n->fault) return n->fault;
   if (!is_up(n)) return "waiting for the first answers of redis";
-  if (!redis_replay_is_done(n->replay)) return "redis is being told what it missed";
+  if (!redis_replay_is_answered(n->replay)) return "redis is being told what it missed";
   return redis_watch_reason(n->watch);
 }
 

@@ -44,12 +44,12 @@ typedef struct redis_node {
   int64_t clock_ahead_ms; /* Redis's clock minus our monotonic one, never too large */
   int64_t clock_asked_ms, clock_read_ms; /* monotonic */
 
-  bool in_cluster;     /* on a plain URL: it serves a part of the customers and never more */
-  bool refuses;        /* more than single keys, as far as is known */
-  const char *refusal; /* why Redis refuses, static; NULL when it has not for a while */
-  redis_scope refusal_scope;
+  bool in_cluster;          /* on a plain URL: it serves a part of the customers and never more */
+  bool refuses;             /* more than single keys, as far as is known */
+  const char *refusal;      /* why it refuses whatever is written, static; NULL when it does not */
+  const char *fault;        /* why it has refused some of it lately, static; NULL when it has not */
   int64_t refused_at_ms;    /* the last refusal of more than a key, monotonic */
-  int64_t faulty_at_ms;     /* the last that a test write does not try, monotonic */
+  int64_t faulty_at_ms;     /* the last one that a test write does not try, monotonic */
   uint32_t refusals_logged; /* a bit for each kind, since it was well */
 
   uv_timer_t look;
@@ -97,7 +97,7 @@ const char *redis_node_reason(const redis_node *n);
 /* Whether it takes operations, one key at fault or not. */
 bool redis_node_serves(const redis_node *n);
 
-/* Whether it serves and has all that this daemon has acknowledged, so that its counts are
+/* Whether it serves and was sent all that this daemon has acknowledged, so that its counts are
  * the counts. Operations that only read, or end a session, go by the daemon's own table
  * until then. */
 bool redis_node_is_whole(const redis_node *n);

@@ -63,6 +63,10 @@ bool redis_replay_is_done(const redis_replay *r) {
   return (r->phase == IDLE || r->phase == TELL) && !redis_debts_any(debts_of(r));
 }
 
+bool redis_replay_is_answered(const redis_replay *r) {
+  return redis_replay_is_done(r) && r->pending == 0;
+}
+
 /* ---- going through the table ---------------------------------------------- */
 
 static void begin_walk(redis_replay *r, phase next, int64_t since_ms) {
@@ -126,6 +130,11 @@ static void on_written(au_status status, const redisReply *reply, void *arg) {
   answered(r);
 }
 
+/* The customer may have moved to another node meanwhile. */
+static void owe_again(redis_replay *r, const redis_act *ending) {
+  redis_debts_owe_again(redis_store_node(r->node->store, ending->who.customer_id)->debts, ending);
+}
+
 /* What is refused for one key alone is owed to that key. Sessions that were not told are met
  * again, since the whole walk is. */
 static void on_told(redis_told told, const redis_act *act, void *arg) {
@@ -134,7 +143,7 @@ static void on_told(redis_told told, const redis_act *act, void *arg) {
                  redis_retry_owe(r->node->store->retry, act) != AU_OK; /* tried again here then */
   if (told == REDIS_NOT_TOLD || refused) {
     r->failed = true;
-    if (act->kind != REDIS_ACT_TOUCH) redis_debts_owe_again(debts_of(r), act);
+    if (act->kind != REDIS_ACT_TOUCH) owe_again(r, act);
   }
   answered(r);
 }
@@ -160,8 +169,8 @@ static void send_list(redis_replay *r, au_slice customer_id) {
   issue(r, list.words, list.count);
 }
 
-static void send_session(redis_replay *r, const presence_live *live) {
-  if (sent(r, redis_tell_session(r->node, live, on_told, r))) r->sessions++;
+static void send_session(redis_replay *r, const presence_live *live, bool lists) {
+  if (sent(r, redis_tell_session(r->node, live, lists, on_told, r))) r->sessions++;
 }
 
 /* With the time of its tick on Redis's clock: the youngest of those that daemons know wins. */
@@ -212,21 +221,20 @@ static bool step_sessions(redis_replay *r) {
   for (int i = 0; i < REDIS_REPLAY_BATCH && !r->failed; i++) {
     if (!next_session(r, &looked, &w, &more)) break;
     more = true;
-    send_session(r, &w);
-    if (!is_another(r, w.beat.customer_id)) continue;
-    send_list(r, w.beat.customer_id);
-    send_own_average(r, w.beat.customer_id);
+    bool lists = is_another(r, w.beat.customer_id);
+    send_session(r, &w, lists);
+    if (lists) send_own_average(r, w.beat.customer_id);
   }
   return more;
 }
 
-/* Sends a batch; false when there is none left. */
+/* Sends a batch; false when none is left. What ends from then on is sent behind it. */
 static bool step_endings(redis_replay *r) {
   redis_act ending;
   for (int i = 0; i < REDIS_REPLAY_BATCH; i++) {
-    if (!redis_debts_take_ending(debts_of(r), &ending)) return i > 0;
+    if (!redis_debts_take_ending(debts_of(r), &ending)) return false;
     if (sent(r, redis_tell_ending(r->node, &ending, on_told, r))) continue;
-    redis_debts_owe_again(debts_of(r), &ending);
+    owe_again(r, &ending);
     return true;
   }
   return true;
@@ -259,19 +267,31 @@ static bool step_tell(redis_replay *r) {
   return more;
 }
 
-static void begin_averages(redis_replay *r) {
-  r->phase = AVERAGES;
-  if (r->sent_since_ms == INT64_MIN) redis_known_walk_begin(r->node->store->known, &r->averages);
+static void settle(redis_replay *r) {
+  if (r->settled_at_ms > now_ms(r))
+    r->phase = SETTLE;
+  else
+    begin_walk(r, TELL, INT64_MIN);
 }
 
+/* In the turn in which nothing is left it is done: else what comes meanwhile would keep it busy
+ * for ever. */
 static void all_sent(redis_replay *r) {
   presence_table_walk_end(table_of(r), &r->walk);
   redis_known_walk_end(r->node->store->known, &r->averages);
-  r->phase = SETTLE;
   if (r->sessions > 0)
     log_info("redis", "replayed what it had lost", LOG_INT("sessions", (int64_t)r->sessions),
              LOG_INT("ms", now_ms(r) - r->began_ms));
-  step_in(r, r->settled_at_ms - now_ms(r));
+  settle(r);
+}
+
+static void begin_averages(redis_replay *r) {
+  if (r->sent_since_ms != INT64_MIN) {
+    all_sent(r);
+    return;
+  }
+  r->phase = AVERAGES;
+  redis_known_walk_begin(r->node->store->known, &r->averages);
 }
 
 /* One answer is held back by this function, so that a batch which sends nothing goes on by
@@ -289,7 +309,7 @@ static void step(redis_replay *r) {
   case AVERAGES:
     if (!step_averages(r) && r->pending == 1) all_sent(r);
     break;
-  case SETTLE: begin_walk(r, TELL, INT64_MIN); break;
+  case SETTLE: settle(r); break;
   case TELL:
     if (!step_tell(r)) finish(r);
     break;
@@ -298,7 +318,7 @@ static void step(redis_replay *r) {
   bool sent_nothing = r->pending == 1;
   if (sent_nothing && !r->failed) { /* others get their turn */
     r->pending = 0;
-    if (r->phase != IDLE && r->phase != SETTLE) step_in(r, 0);
+    if (r->phase != IDLE) step_in(r, r->phase == SETTLE ? r->settled_at_ms - now_ms(r) : 0);
     return;
   }
   answered(r);

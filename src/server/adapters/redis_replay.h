@@ -36,8 +36,11 @@ void redis_replay_begin(redis_replay *r);
 /* The Redis is lost or refuses: what was under way is owed again. */
 void redis_replay_interrupt(redis_replay *r);
 
-/* Whether Redis has all that this daemon has acknowledged. */
+/* Whether all that this daemon has acknowledged was sent: what is sent now comes behind it. */
 bool redis_replay_is_done(const redis_replay *r);
+
+/* Whether Redis has it, as far as is known. */
+bool redis_replay_is_answered(const redis_replay *r);
 
 /* `stopped` runs once, from the loop. Stop the link as well: it ends the commands. */
 void redis_replay_stop(redis_replay *r, void (*stopped)(void *arg), void *arg);

@@ -25,9 +25,29 @@ bool redis_reply_is_error(const redisReply *reply) {
   return reply->type == REDIS_REPLY_ERROR;
 }
 
+static bool begins_with(au_slice text, const char *word) {
+  size_t len = strlen(word);
+  return text.len >= len && memcmp(text.ptr, word, len) == 0;
+}
+
+/* Before 7.0 the error of a command in a script stands behind "ERR Error running script (call to
+ * f_…): @user_script:1: ". */
+static au_slice error_of(const redisReply *reply) {
+  static const char place[] = "@user_script:", mark[] = ": ";
+  au_slice text = {reply->str, reply->len};
+  if (!begins_with(text, "ERR Error running script")) return text;
+  const char *end = text.ptr + text.len;
+  const char *at = memmem(text.ptr, text.len, place, sizeof place - 1);
+  if (!at) return text;
+  at += sizeof place - 1;
+  at = memmem(at, (size_t)(end - at), mark, sizeof mark - 1);
+  if (!at) return text;
+  at += sizeof mark - 1;
+  return (au_slice){at, (size_t)(end - at)};
+}
+
 bool redis_reply_is_error_code(const redisReply *reply, const char *code) {
-  size_t len = strlen(code);
-  return redis_reply_is_error(reply) && reply->len >= len && memcmp(reply->str, code, len) == 0;
+  return redis_reply_is_error(reply) && begins_with(error_of(reply), code);
 }
 
 bool redis_reply_is_status(const redisReply *reply, const char *text) {

@@ -16,7 +16,7 @@ typedef enum redis_want {
 
 bool redis_reply_is(const redisReply *reply, redis_want want);
 bool redis_reply_is_error(const redisReply *reply);
-/* An error that begins with `code`, such as "WRONGTYPE". */
+/* An error that begins with `code`, such as "WRONGTYPE", in a script or not. */
 bool redis_reply_is_error_code(const redisReply *reply, const char *code);
 bool redis_reply_is_status(const redisReply *reply, const char *text);
 

@@ -13,6 +13,8 @@ typedef struct telling {
   redis_node *node;
   redis_told_fn cb;
   void *arg;
+  uint32_t pending; /* answers that are missing */
+  redis_told told;  /* the worst of those that came */
   redis_act act;
 } telling;
 
@@ -22,14 +24,16 @@ static redis_told outcome(redis_node *n, au_status status, const redisReply *rep
   return redis_node_serves(n) ? REDIS_TOLD_IN_VAIN : REDIS_NOT_TOLD;
 }
 
-static void end(telling *t, redis_told told) {
-  t->cb(told, &t->act, t->arg);
+static void take_answer(telling *t, redis_told told) {
+  if (told > t->told) t->told = told;
+  if (--t->pending > 0) return;
+  t->cb(t->told, &t->act, t->arg);
   free(t);
 }
 
-static void on_session(au_status status, const redisReply *reply, void *arg) {
+static void on_answer(au_status status, const redisReply *reply, void *arg) {
   telling *t = arg;
-  end(t, outcome(t->node, status, reply));
+  take_answer(t, outcome(t->node, status, reply));
 }
 
 /* A touch that was answered before this was sent before it: the session is over. */
@@ -40,39 +44,50 @@ static void on_ending(au_status status, const redisReply *reply, void *arg) {
   if (told == REDIS_TOLD && act->kind == REDIS_ACT_LEAVE && reply->integer != REDIS_LEAVE_OTHER) {
     (void)presence_table_drop(t->node->store->table, act->who.customer_id, act->who.session_id);
     if (reply->integer == REDIS_LEAVE_ENDED) act->held_ms = act->at.ms;
-    redis_debts_left(t->node->debts, act);
+    redis_debts_left(redis_store_node(t->node->store, act->who.customer_id)->debts, act);
   }
-  end(t, told);
+  take_answer(t, told);
 }
 
-static au_status tell(redis_node *n, const redis_act *act, const redis_command *c,
-                      redis_reply_fn answered, redis_told_fn cb, void *arg) {
+static au_status issue(telling *t, const redis_command *c, redis_reply_fn answered) {
+  au_status status = redis_node_command(t->node, c->words, c->count, answered, t);
+  if (status == AU_OK) t->pending++;
+  return status;
+}
+
+static telling *telling_create(redis_node *n, const redis_act *act, redis_told_fn cb, void *arg) {
   telling *t = calloc(1, sizeof *t);
-  if (!t) return AU_ENOMEM;
+  if (!t) return NULL;
   t->node = n;
   t->cb = cb;
   t->arg = arg;
   redis_act_copy(&t->act, act);
-  au_status status = redis_node_command(n, c->words, c->count, answered, t);
-  if (status != AU_OK) free(t);
-  return status;
+  return t;
 }
 
-au_status redis_tell_session(redis_node *n, const presence_live *live, redis_told_fn cb,
+au_status redis_tell_session(redis_node *n, const presence_live *live, bool lists, redis_told_fn cb,
                              void *arg) {
   redis_store *s = n->store;
   int64_t renewed_ms = live->renewed_ms + n->clock_ahead_ms;
   buffer_clear(&s->value);
   wire_print_presence(&s->value, &live->beat, renewed_ms);
-  if (s->value.failed) return AU_ENOMEM;
-  redis_command c;
-  redis_command_replay(&c, &s->keys, &live->beat, buffer_slice(&s->value),
+  const redis_act touch = {
+      .kind = REDIS_ACT_TOUCH, .at = {.ms = live->renewed_ms}, .who = live->beat};
+  telling *t = s->value.failed ? NULL : telling_create(n, &touch, cb, arg);
+  if (!t) return AU_ENOMEM;
+  redis_command replay, list;
+  redis_command_replay(&replay, &s->keys, &live->beat, buffer_slice(&s->value),
                        live->deadline_ms - redis_store_mono_ms(s),
                        live->deadline_ms + n->clock_ahead_ms, renewed_ms - REDIS_CLOCK_SLACK_MS,
                        renewed_ms + REDIS_CLOCK_SLACK_MS);
-  const redis_act touch = {
-      .kind = REDIS_ACT_TOUCH, .at = {.ms = live->renewed_ms}, .who = live->beat};
-  return tell(n, &touch, &c, on_session, cb, arg);
+  redis_command_list(&list, &s->keys, live->beat.customer_id);
+  au_status status = issue(t, &replay, on_answer);
+  if (status != AU_OK) {
+    free(t);
+    return status;
+  }
+  if (lists && issue(t, &list, on_answer) != AU_OK) t->told = REDIS_NOT_TOLD;
+  return AU_OK;
 }
 
 /* Of a grace, what is left since the socket vanished. */
@@ -92,5 +107,9 @@ au_status redis_tell_ending(redis_node *n, const redis_act *e, redis_told_fn cb,
     redis_command_shorten(&c, &s->keys, &e->who, until_ms, left_ms > 1 ? left_ms : 1,
                           end_ms + ahead_ms, held_ms);
   }
-  return tell(n, e, &c, on_ending, cb, arg);
+  telling *t = telling_create(n, e, cb, arg);
+  if (!t) return AU_ENOMEM;
+  au_status status = issue(t, &c, on_ending);
+  if (status != AU_OK) free(t);
+  return status;
 }

@@ -10,6 +10,7 @@
 
 struct redis_node;
 
+/* From the best to the worst. */
 typedef enum redis_told {
   REDIS_TOLD,
   REDIS_TOLD_IN_VAIN, /* refused for one of its keys alone: of others it may be told */
@@ -23,9 +24,11 @@ typedef void (*redis_told_fn)(redis_told told, const redis_act *act, void *arg);
  * AU_ENOMEM, and nothing was sent. */
 
 /* A session that was renewed elsewhere meanwhile is not shortened, and one that has left is
- * not brought back. */
+ * not brought back.
+ *
+ * lists  its customer is listed as well, and told when both are. */
 AU_MUST_CHECK au_status redis_tell_session(struct redis_node *n, const presence_live *live,
-                                           redis_told_fn cb, void *arg);
+                                           bool lists, redis_told_fn cb, void *arg);
 
 /* A session that lives again is left alone. The table forgets what has left. */
 AU_MUST_CHECK au_status redis_tell_ending(struct redis_node *n, const redis_act *ending,
