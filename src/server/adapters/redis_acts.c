@@ -117,7 +117,11 @@ au_status redis_acts_add(redis_acts *a, const redis_act *act) {
   if (!old && map_count(a->entries) >= a->max) return AU_EBUSY;
   entry *en = entry_create(act);
   if (!en) return AU_ENOMEM;
-  if (old) drop(a, old);
+  if (old) {
+    if (slice_eq(tab_of(old), act->who.tab_id) && old->held_ms > en->held_ms)
+      en->held_ms = old->held_ms;
+    drop(a, old);
+  }
   map_insert(a->entries, &en->node, hash_of(a, name_of(en)));
   deadline_arm(&a->queue, &en->until, act->at.ms);
   return AU_OK;

@@ -38,8 +38,9 @@ AU_MUST_CHECK au_status redis_acts_create(map_seed seed, size_t max, int64_t lif
 /* NULL is fine. */
 void redis_acts_free(redis_acts *a);
 
-/* Notes a copy. A younger act on the same session takes the place of an older one, but that
- * of a leave only another leave of the same tab.
+/* Notes a copy. A younger act on the same session takes the place of an older one, but that of a
+ * leave only another leave of the same tab does. Of acts of one tab the later `held_ms` is kept,
+ * for who leaves twice holds nothing the second time.
  * Returns AU_OK, AU_EBUSY (too many) or AU_ENOMEM. */
 AU_MUST_CHECK au_status redis_acts_add(redis_acts *a, const redis_act *act);
 

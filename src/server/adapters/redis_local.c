@@ -8,11 +8,11 @@ static redis_node *node_now(const redis_node *n, const au_beat *beat) {
   return redis_store_node(n->store, beat->customer_id);
 }
 
-/* When the tab that ends a session renewed it here, if it is the one that holds it here. */
-static int64_t held_since_ms(const redis_store *s, const au_beat *beat) {
-  int64_t now_ms = redis_store_mono_ms(s);
+int64_t redis_local_held_since_ms(const redis_node *n, const au_beat *beat) {
+  const redis_store *s = n->store;
   presence_live known;
-  bool held = presence_table_find(s->table, beat->customer_id, beat->session_id, now_ms, &known) &&
+  bool held = presence_table_find(s->table, beat->customer_id, beat->session_id,
+                                  redis_store_mono_ms(s), &known) &&
               slice_eq(known.beat.tab_id, beat->tab_id);
   return held ? known.renewed_ms : -1;
 }
@@ -32,7 +32,7 @@ static au_status owe_touch(redis_node *n, const au_beat *beat, redis_moment bega
 static au_status owe_ending(redis_node *n, redis_act_kind kind, const au_beat *beat,
                             redis_moment at) {
   const redis_act ending = {
-      .kind = kind, .at = at, .held_ms = held_since_ms(n->store, beat), .who = *beat};
+      .kind = kind, .at = at, .held_ms = redis_local_held_since_ms(n, beat), .who = *beat};
   n = node_now(n, beat);
   return redis_node_is_whole(n) ? redis_retry_owe(n->store->retry, &ending)
                                 : redis_debts_owe_ending(n->debts, &ending);

@@ -27,6 +27,10 @@ AU_MUST_CHECK au_status redis_local_left(struct redis_node *n, const au_beat *be
 AU_MUST_CHECK au_status redis_local_shortened(struct redis_node *n, const au_beat *beat,
                                               redis_moment began);
 
+/* When the tab renewed the session here (monotonic), if it is the one that holds it here; else -1.
+ */
+int64_t redis_local_held_since_ms(const struct redis_node *n, const au_beat *beat);
+
 /* A session lives again, whatever is owed. */
 void redis_local_revive(struct redis_node *n, const au_beat *beat);
 

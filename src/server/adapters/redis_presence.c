@@ -276,14 +276,14 @@ static void on_left(au_status status, const redisReply *reply, void *arg) {
   const au_beat *beat = &e->who.beat;
   if (redis_op_take(&e->op, status, reply, REDIS_WANT_INTEGER)) {
     long long what = reply->integer;
+    int64_t held_ms = redis_local_held_since_ms(n, beat);
+    if (held_ms < 0 && what == REDIS_LEAVE_ENDED) held_ms = e->began.ms;
     bool dropped = what != REDIS_LEAVE_OTHER &&
                    presence_table_drop(s->table, beat->customer_id, beat->session_id);
     if (what != REDIS_LEAVE_OTHER)
-      redis_debts_left(n->debts,
-                       &(redis_act){.kind = REDIS_ACT_LEAVE,
-                                    .at = e->began,
-                                    .held_ms = what == REDIS_LEAVE_ENDED ? e->began.ms : -1,
-                                    .who = *beat});
+      redis_debts_left(
+          n->debts,
+          &(redis_act){.kind = REDIS_ACT_LEAVE, .at = e->began, .held_ms = held_ms, .who = *beat});
     if (!dropped && (what == REDIS_LEAVE_ENDED || what == REDIS_LEAVE_DROPPED))
       redis_store_changed(s, beat->customer_id);
     redis_node_wrote(n);

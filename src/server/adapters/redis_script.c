@@ -7,16 +7,17 @@
 
 /* Sets `held` to whether the tab ARGV[2] holds the session of KEYS[1], and has not renewed
  * it since ARGV[3]; or took it over from whoever holds it there, who has not renewed it since
- * ARGV[6]. */
+ * ARGV[6]. And `since` to when the tab had it last, which may be "". */
 #define HELD_BY_TAB                                               \
   "local v = redis.pcall('GET', KEYS[1]) "                        \
-  "local held = false "                                           \
+  "local held, since = false, ARGV[6] "                           \
   "if type(v) == 'string' then "                                  \
   "  local ok, d = pcall(cjson.decode, v) "                       \
   "  if ok and type(d) == 'table' then "                          \
   "    local at = tonumber(d.updatedAt) "                         \
   "    if d.tabId == ARGV[2] then "                               \
   "      held = ARGV[3] == '' or (at or 0) <= tonumber(ARGV[3]) " \
+  "      since = at or since "                                    \
   "    else "                                                     \
   "      held = at ~= nil and at <= (tonumber(ARGV[6]) or -1) "   \
   "    end "                                                      \
@@ -34,9 +35,9 @@ const char REDIS_SCRIPT_LEAVE[] = HELD_BY_TAB
     /* Last, and whatever becomes of it: leaving needs no memory. The newest 10,000
      * of a TTL, so that none of it takes long. */
     "redis.pcall('ZADD', KEYS[3], 'GT', ARGV[4], ARGV[1] .. ':' .. ARGV[2]) "
-    /* What any tab did before this one had the session is over as well. */
-    "local over = held and ARGV[4] or ARGV[6] "
-    "if over ~= '' then redis.pcall('ZADD', KEYS[3], 'GT', over, ARGV[1]) end "
+    /* What any tab did before this one had the session last is over as well; what one did
+     * since then it did when it took it over. */
+    "if since ~= '' then redis.pcall('ZADD', KEYS[3], 'GT', since, ARGV[1]) end "
     "redis.pcall('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[4] - ARGV[5]) "
     "redis.pcall('ZREMRANGEBYRANK', KEYS[3], 0, -10001) "
     "redis.pcall('PEXPIRE', KEYS[3], ARGV[5]) "

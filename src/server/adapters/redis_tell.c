@@ -43,7 +43,7 @@ static void on_ending(au_status status, const redisReply *reply, void *arg) {
   redis_told told = outcome(t->node, status, reply);
   if (told == REDIS_TOLD && act->kind == REDIS_ACT_LEAVE && reply->integer != REDIS_LEAVE_OTHER) {
     (void)presence_table_drop(t->node->store->table, act->who.customer_id, act->who.session_id);
-    if (reply->integer == REDIS_LEAVE_ENDED) act->held_ms = act->at.ms;
+    if (act->held_ms < 0 && reply->integer == REDIS_LEAVE_ENDED) act->held_ms = act->at.ms;
     redis_debts_left(redis_store_node(t->node->store, act->who.customer_id)->debts, act);
   }
   take_answer(t, told);
