@@ -39,13 +39,10 @@ au_status redis_debts_owe_ending(redis_debts *d, const redis_act *ending) {
   return redis_acts_add(d->endings, ending);
 }
 
-static void put_back(redis_debts *d, const redis_act *ending) {
-  if (redis_acts_add(d->endings, ending) != AU_OK)
-    log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
-}
-
 void redis_debts_owe_again(redis_debts *d, const redis_act *ending) {
-  if (!redis_store_revived(d->store, ending)) put_back(d, ending);
+  if (redis_store_revived(d->store, ending)) return;
+  if (redis_debts_owe_ending(d, ending) != AU_OK)
+    log_warn("redis", "a leave is forgotten: its session lives out its time", LOG_NONE);
 }
 
 /* ---- what is owed to another ----------------------------------------------- */
@@ -54,10 +51,6 @@ void redis_debts_owe_again(redis_debts *d, const redis_act *ending) {
 void redis_debts_begin_hand_over(redis_debts *d) {
   d->endings_left = redis_acts_count(d->endings);
   d->told_left = redis_acts_count(d->told);
-}
-
-static redis_debts *debts_of(const redis_debts *d, const redis_act *ending) {
-  return redis_store_node(d->store, ending->who.customer_id)->debts;
 }
 
 static bool next_left(redis_debts *d, redis_acts *from, size_t *left, size_t *max, redis_act *out) {
@@ -72,9 +65,9 @@ static bool next_left(redis_debts *d, redis_acts *from, size_t *left, size_t *ma
 bool redis_debts_hand_over(redis_debts *d, size_t *max) {
   redis_act ending;
   while (next_left(d, d->endings, &d->endings_left, max, &ending))
-    redis_debts_owe_again(debts_of(d, &ending), &ending);
+    redis_debts_owe_again(redis_store_debts(d->store, ending.who.customer_id), &ending);
   while (next_left(d, d->told, &d->told_left, max, &ending))
-    redis_debts_left(debts_of(d, &ending), &ending);
+    redis_debts_left(redis_store_debts(d->store, ending.who.customer_id), &ending);
   if (d->endings_left + d->told_left > 0) return true;
   if (d->tell_again > 0) d->tell_again = redis_acts_count(d->told); /* they are in another order */
   return false;
@@ -112,16 +105,16 @@ bool redis_debts_take_ending(redis_debts *d, redis_act *out) {
   return false;
 }
 
+void redis_debts_expire(redis_debts *d) {
+  redis_acts_expire(d->endings, now_ms(d), REDIS_DEBTS_SLICE);
+  redis_acts_expire(d->told, now_ms(d), REDIS_DEBTS_SLICE);
+}
+
 /* ---- questions ------------------------------------------------------------ */
 
 bool redis_debts_has_ended(const redis_debts *d, const au_beat *beat, redis_moment since,
                            redis_act_kind *kind) {
   return redis_acts_find(d->endings, beat, since, kind);
-}
-
-void redis_debts_expire(redis_debts *d) {
-  redis_acts_expire(d->endings, now_ms(d), REDIS_DEBTS_SLICE);
-  redis_acts_expire(d->told, now_ms(d), REDIS_DEBTS_SLICE);
 }
 
 bool redis_debts_any(const redis_debts *d) {
@@ -133,7 +126,7 @@ bool redis_debts_any(const redis_debts *d) {
 au_status redis_debts_create(redis_store *store, redis_debts **out) {
   redis_debts *d = calloc(1, sizeof *d);
   if (!d) return AU_ENOMEM;
-  int64_t lifetime_ms = (int64_t)store->config->presence_ttl_s * 1000;
+  int64_t lifetime_ms = redis_store_ttl_ms(store);
   d->store = store;
   d->owed_since_ms = INT64_MAX;
   au_status status =

@@ -1,6 +1,7 @@
 /* The own table first, then the debt. Must not know why Redis cannot be told. */
 #include "redis_local.h"
 
+#include "redis_script.h"
 #include "redis_store.h"
 
 /* Who serves the customer now: since an operation began it may have become another one. */
@@ -8,13 +9,30 @@ static redis_node *node_now(const redis_node *n, const au_beat *beat) {
   return redis_store_node(n->store, beat->customer_id);
 }
 
-int64_t redis_local_held_since_ms(const redis_node *n, const au_beat *beat) {
-  const redis_store *s = n->store;
+/* When the tab renewed the session here, if it is the one that holds it here; else -1. */
+static int64_t held_since_ms(const redis_store *s, const au_beat *beat) {
   presence_live known;
   bool held = presence_table_find(s->table, beat->customer_id, beat->session_id,
                                   redis_store_mono_ms(s), &known) &&
               slice_eq(known.beat.tab_id, beat->tab_id);
   return held ? known.renewed_ms : -1;
+}
+
+redis_act redis_local_ending(const redis_node *n, redis_act_kind kind, const au_beat *beat,
+                             redis_moment at) {
+  return (redis_act){
+      .kind = kind, .at = at, .held_ms = held_since_ms(n->store, beat), .who = *beat};
+}
+
+bool redis_local_answered(redis_node *n, const redis_act *leave, long long answer) {
+  const redis_store *s = n->store;
+  const au_beat *who = &leave->who;
+  if (answer == REDIS_LEAVE_OTHER) return false;
+  bool dropped = presence_table_drop(s->table, who->customer_id, who->session_id);
+  redis_act kept = *leave;
+  if (kept.held_ms < 0 && answer == REDIS_LEAVE_ENDED) kept.held_ms = kept.at.ms;
+  redis_debts_left(redis_store_debts(s, who->customer_id), &kept);
+  return dropped;
 }
 
 /* What a node that serves has refused was the fault of a key, or of the way there. Before the
@@ -31,8 +49,7 @@ static au_status owe_touch(redis_node *n, const au_beat *beat, redis_moment bega
  * is on its way: Redis knows, once it can be asked. */
 static au_status owe_ending(redis_node *n, redis_act_kind kind, const au_beat *beat,
                             redis_moment at) {
-  const redis_act ending = {
-      .kind = kind, .at = at, .held_ms = redis_local_held_since_ms(n, beat), .who = *beat};
+  const redis_act ending = redis_local_ending(n, kind, beat, at);
   n = node_now(n, beat);
   return redis_node_is_whole(n) ? redis_retry_owe(n->store->retry, &ending)
                                 : redis_debts_owe_ending(n->debts, &ending);

@@ -27,9 +27,14 @@ AU_MUST_CHECK au_status redis_local_left(struct redis_node *n, const au_beat *be
 AU_MUST_CHECK au_status redis_local_shortened(struct redis_node *n, const au_beat *beat,
                                               redis_moment began);
 
-/* When the tab renewed the session here (monotonic), if it is the one that holds it here; else -1.
- */
-int64_t redis_local_held_since_ms(const struct redis_node *n, const au_beat *beat);
+/* An ending that begins at `at`, as it is to be told; its ids are those of `beat`. */
+redis_act redis_local_ending(const struct redis_node *n, redis_act_kind kind, const au_beat *beat,
+                             redis_moment at);
+
+/* Redis has answered a leave, by REDIS_LEAVE_…: the table forgets what is over there, whichever
+ * tab it thought to hold it, and the leave is kept in case Redis loses it. True when the table had
+ * the session. */
+bool redis_local_answered(struct redis_node *n, const redis_act *leave, long long answer);
 
 /* A session lives again, whatever is owed. */
 void redis_local_revive(struct redis_node *n, const au_beat *beat);

@@ -268,24 +268,17 @@ static au_status begin_ending(ending *e) {
   return status;
 }
 
-/* The table forgets what Redis has ended, whichever tab it thought to hold it. */
+/* The table tells of a session that it had; else nobody has. */
 static void on_left(au_status status, const redisReply *reply, void *arg) {
   ending *e = arg;
   redis_node *n = e->op.node;
-  redis_store *s = n->store;
   const au_beat *beat = &e->who.beat;
   if (redis_op_take(&e->op, status, reply, REDIS_WANT_INTEGER)) {
     long long what = reply->integer;
-    int64_t held_ms = redis_local_held_since_ms(n, beat);
-    if (held_ms < 0 && what == REDIS_LEAVE_ENDED) held_ms = e->began.ms;
-    bool dropped = what != REDIS_LEAVE_OTHER &&
-                   presence_table_drop(s->table, beat->customer_id, beat->session_id);
-    if (what != REDIS_LEAVE_OTHER)
-      redis_debts_left(
-          n->debts,
-          &(redis_act){.kind = REDIS_ACT_LEAVE, .at = e->began, .held_ms = held_ms, .who = *beat});
+    const redis_act leave = redis_local_ending(n, REDIS_ACT_LEAVE, beat, e->began);
+    bool dropped = redis_local_answered(n, &leave, what);
     if (!dropped && (what == REDIS_LEAVE_ENDED || what == REDIS_LEAVE_DROPPED))
-      redis_store_changed(s, beat->customer_id);
+      redis_store_changed(n->store, beat->customer_id);
     redis_node_wrote(n);
   } else if (redis_local_takes(e->op.status)) {
     e->op.status = redis_local_left(n, beat, e->began);
@@ -309,7 +302,7 @@ au_status redis_leave(au_store *store, const au_beat *beat, au_done_fn cb, void 
   if (!e) return AU_ENOMEM;
   redis_command leave; /* whoever leaves has the last word */
   redis_command_leave(&leave, &n->store->keys, beat, REDIS_NO_TIME, redis_node_now_ms(n),
-                      (int64_t)n->store->config->presence_ttl_s * 1000, REDIS_NO_TIME);
+                      redis_store_ttl_ms(n->store), REDIS_NO_TIME);
   redis_op_send(&e->op, leave.words, leave.count, on_left, e);
   return begin_ending(e);
 }

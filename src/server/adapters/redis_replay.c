@@ -132,7 +132,7 @@ static void on_written(au_status status, const redisReply *reply, void *arg) {
 
 /* The customer may have moved to another node meanwhile. */
 static void owe_again(redis_replay *r, const redis_act *ending) {
-  redis_debts_owe_again(redis_store_node(r->node->store, ending->who.customer_id)->debts, ending);
+  redis_debts_owe_again(redis_store_debts(r->node->store, ending->who.customer_id), ending);
 }
 
 /* What is refused for one key alone is owed to that key. Sessions that were not told are met

@@ -73,12 +73,12 @@ static void debtor_free(debtor *d) {
 
 static debtor *debtor_create(redis_retry *r, au_slice customer_id) {
   const redis_store *s = r->store;
-  int64_t lifetime_ms = (int64_t)s->config->presence_ttl_s * 1000;
   debtor *d = calloc(1, sizeof *d + customer_id.len);
   if (!d) return NULL;
   au_status status = AU_OK;
   for (int list = 0; status == AU_OK && list < LISTS; list++)
-    status = redis_acts_create(s->seed, s->config->max_sessions, lifetime_ms, &d->owed[list]);
+    status =
+        redis_acts_create(s->seed, s->config->max_sessions, redis_store_ttl_ms(s), &d->owed[list]);
   if (status != AU_OK) {
     debtor_free(d);
     return NULL;

@@ -101,8 +101,7 @@ void redis_scan_check(redis_reconcile *r) {
 
 /* When the key ends, on Redis's clock; a key that had no end is given one. */
 static int64_t deadline_of(const redis_item *it) {
-  int64_t left_ms =
-      it->ttl_ms >= 0 ? it->ttl_ms : (int64_t)it->owner->node->store->config->presence_ttl_s * 1000;
+  int64_t left_ms = it->ttl_ms >= 0 ? it->ttl_ms : redis_store_ttl_ms(it->owner->node->store);
   return it->owner->asked_ms + left_ms;
 }
 

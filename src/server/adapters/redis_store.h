@@ -60,6 +60,11 @@ static inline int64_t redis_store_mono_ms(const redis_store *s) {
   return clock_mono_ms(s->clock);
 }
 
+/* How long a session lives without a sign of life. */
+static inline int64_t redis_store_ttl_ms(const redis_store *s) {
+  return (int64_t)s->config->presence_ttl_s * 1000;
+}
+
 /* The moment that begins now. */
 static inline redis_moment redis_store_moment(redis_store *s) {
   return (redis_moment){redis_store_mono_ms(s), ++s->moments};
@@ -67,6 +72,11 @@ static inline redis_moment redis_store_moment(redis_store *s) {
 
 /* The server that keeps a customer; in a Cluster it may be another one the next time. */
 redis_node *redis_store_node(const redis_store *s, au_slice customer_id);
+
+/* What is owed of a customer, which its server keeps. */
+static inline redis_debts *redis_store_debts(const redis_store *s, au_slice customer_id) {
+  return redis_store_node(s, customer_id)->debts;
+}
 
 /* The server that keeps the list and the lease of a group of customers. */
 redis_node *redis_store_list_node(const redis_store *s, size_t group);

@@ -4,6 +4,7 @@
 #include "../utils/buffer.h"
 #include "../wire.h"
 #include "redis_command.h"
+#include "redis_local.h"
 #include "redis_script.h"
 #include "redis_store.h"
 
@@ -39,13 +40,9 @@ static void on_answer(au_status status, const redisReply *reply, void *arg) {
 /* A touch that was answered before this was sent before it: the session is over. */
 static void on_ending(au_status status, const redisReply *reply, void *arg) {
   telling *t = arg;
-  redis_act *act = &t->act;
   redis_told told = outcome(t->node, status, reply);
-  if (told == REDIS_TOLD && act->kind == REDIS_ACT_LEAVE && reply->integer != REDIS_LEAVE_OTHER) {
-    (void)presence_table_drop(t->node->store->table, act->who.customer_id, act->who.session_id);
-    if (act->held_ms < 0 && reply->integer == REDIS_LEAVE_ENDED) act->held_ms = act->at.ms;
-    redis_debts_left(redis_store_node(t->node->store, act->who.customer_id)->debts, act);
-  }
+  if (told == REDIS_TOLD && t->act.kind == REDIS_ACT_LEAVE)
+    (void)redis_local_answered(t->node, &t->act, reply->integer);
   take_answer(t, told);
 }
 
@@ -93,16 +90,14 @@ au_status redis_tell_session(redis_node *n, const presence_live *live, bool list
 /* Of a grace, what is left since the socket vanished. */
 au_status redis_tell_ending(redis_node *n, const redis_act *e, redis_told_fn cb, void *arg) {
   const redis_store *s = n->store;
-  const au_config *config = s->config;
   int64_t ahead_ms = n->clock_ahead_ms, at_ms = e->at.ms + ahead_ms;
   int64_t until_ms = at_ms + REDIS_CLOCK_SLACK_MS;
   int64_t held_ms = e->held_ms < 0 ? REDIS_NO_TIME : e->held_ms + ahead_ms;
   redis_command c;
   if (e->kind == REDIS_ACT_LEAVE) {
-    redis_command_leave(&c, &s->keys, &e->who, until_ms, at_ms,
-                        (int64_t)config->presence_ttl_s * 1000, held_ms);
+    redis_command_leave(&c, &s->keys, &e->who, until_ms, at_ms, redis_store_ttl_ms(s), held_ms);
   } else {
-    int64_t end_ms = e->at.ms + config->disconnect_grace_ms;
+    int64_t end_ms = e->at.ms + s->config->disconnect_grace_ms;
     int64_t left_ms = end_ms - redis_store_mono_ms(s);
     redis_command_shorten(&c, &s->keys, &e->who, until_ms, left_ms > 1 ? left_ms : 1,
                           end_ms + ahead_ms, held_ms);
