@@ -2,6 +2,7 @@
 export * from './harness/cluster.mjs';
 export * from './harness/daemon.mjs';
 export * from './harness/http.mjs';
+export * from './harness/port.mjs';
 export * from './harness/proxy.mjs';
 export * from './harness/redis.mjs';
 export * from './harness/socket.mjs';

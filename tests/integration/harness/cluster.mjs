@@ -1,5 +1,6 @@
 // A real Redis Cluster: masters with equal shares of the slots, and replicas of the first.
-import { freePort, waitFor } from './wait.mjs';
+import { freePort } from './port.mjs';
+import { waitFor } from './wait.mjs';
 import { startRedis } from './redis.mjs';
 
 const SLOTS = 16384;

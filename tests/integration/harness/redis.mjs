@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process';
 import net from 'node:net';
 import path from 'node:path';
 
-import { defer, freePort, Inbox, tempDir, waitFor, within } from './wait.mjs';
+import { freePort } from './port.mjs';
+import { defer, Inbox, tempDir, waitFor, within } from './wait.mjs';
 
 /** Reads one RESP2 value at `at`: [value, next position], or null when it is not whole yet. */
 export function parseReply(bytes, at) {

@@ -6,7 +6,8 @@ import path from 'node:path';
 
 import { Process } from './daemon.mjs';
 import { RedisClient, redisProgram, startRedis } from './redis.mjs';
-import { defer, freePort, tempDir, waitFor } from './wait.mjs';
+import { freePort } from './port.mjs';
+import { defer, tempDir, waitFor } from './wait.mjs';
 
 /** What the sentinels call the master. */
 export const MASTER = 'main';

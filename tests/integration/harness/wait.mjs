@@ -1,8 +1,5 @@
 // Suites, clean-up and waiting. Nothing here knows the daemon.
-import { randomInt } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -118,30 +115,6 @@ let lastId = 0;
 export function freshId(prefix = 'shop') {
   lastId += 1;
   return `${prefix}-${process.pid}-${lastId}`;
-}
-
-/** Whether a port of this machine can be bound now. */
-async function isFree(port) {
-  const server = net.createServer().listen(port, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-  } catch {
-    return false;
-  }
-  await new Promise((resolve) => server.close(resolve));
-  return true;
-}
-
-/**
- * A port that was free a moment ago, below those that the kernel gives away by itself: else a
- * suite beside this one might be given it before whoever asks here has bound it, or while a
- * server that had it is away.
- */
-export async function freePort() {
-  for (;;) {
-    const port = randomInt(10_240, 32_768);
-    if (await isFree(port)) return port;
-  }
 }
 
 /** A directory that is gone when the test is over. */

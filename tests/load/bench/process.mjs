@@ -1,4 +1,4 @@
-// Processes, ports and directories of a benchmark. Ends only what it started, and all of that.
+// Processes and directories of a benchmark. Ends only what it started, and all of that.
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
@@ -57,15 +57,6 @@ export function tempDir() {
   const dir = mkdtempSync(path.join(os.tmpdir(), 'active-users-bench-'));
   dirs.add(dir);
   return dir;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Servers have the first processor and the load the second, so that neither takes the other's. */

@@ -3,11 +3,11 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { freePort } from '../../integration/harness/port.mjs';
 import { ask } from './ask.mjs';
 import {
   childOf,
   command,
-  freePort,
   listens,
   LOAD,
   Missing,

@@ -1,7 +1,8 @@
 // From the start of the process to its first answer.
+import { freePort } from '../../integration/harness/port.mjs';
 import { ask } from './ask.mjs';
 import { compare } from './figures.mjs';
-import { freePort, sleep, start } from './process.mjs';
+import { sleep, start } from './process.mjs';
 import { DAEMON } from './servers.mjs';
 
 const GIVE_UP_MS = 20_000;
