@@ -35,13 +35,22 @@ AU_MUST_CHECK au_status au_server_create(uv_loop_t *loop, const au_config *confi
  * never NULL, valid until the next call. */
 const char *au_server_error(void);
 
-/* Binds the ports and begins. Returns AU_OK, AU_ELISTEN or AU_EINVAL (the host is no
- * address); then stop and free the server, which may hold one of the two ports. */
+/* Sockets that listen already, to be used in place of the ports of the configuration, as systemd
+ * passes them: HTTP, then WebSocket if that is enabled, then the admin port if there is one. Before
+ * the start, which takes the descriptors over; `fds` is borrowed until then. */
+void au_server_use_sockets(au_server *server, const int *fds, size_t count);
+
+/* Binds the ports and begins. Connections wait in the kernel while another process has the state
+ * file, and for up to two seconds until Redis is reached. Returns AU_OK, AU_ELISTEN or AU_EINVAL
+ * (the host is no address, or the sockets are not what is needed); then stop and free the server,
+ * which may hold one of the ports. */
 AU_MUST_CHECK au_status au_server_start(au_server *server);
 
 /* The ports in use, which differ from the configuration when that says 0. */
 uint16_t au_server_http_port(const au_server *server);
 uint16_t au_server_ws_port(const au_server *server);
+/* 0 without an admin port. */
+uint16_t au_server_admin_port(const au_server *server);
 
 /* Takes over limits, origins, trusted proxies and the log level of `config`;
  * other fields are ignored. Returns AU_OK or AU_EINVAL (nothing changed). */

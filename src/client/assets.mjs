@@ -13,7 +13,7 @@ function bytesOf(name, bytes) {
   return `static const unsigned char ${name}[] = {\n${lines.join(',\n')}};\n`;
 }
 
-/** Inline scripts and styles by their hash: nothing else runs on the page. */
+/** Inline scripts and styles by their hash: nothing else runs on the page. The daemon adds frame-ancestors. */
 export function policyOf(html) {
   const inline = (tag) =>
     [...html.matchAll(new RegExp(`<${tag}(?![^>]*\\bsrc=)[^>]*>([\\s\\S]*?)</${tag}>`, 'g'))]
@@ -27,7 +27,6 @@ export function policyOf(html) {
     "connect-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
-    "frame-ancestors 'none'",
   ].join('; ');
 }
 

@@ -1,55 +1,41 @@
-// Joins session, tabs and connection into one running client. Every part has its own file.
+// Joins session, tabs and connection into one run. Every part has its own file.
 import type { ResolvedConfig } from './config.js';
 import { createHybridConnectionManager, type Waits } from './connection/HybridConnectionManager.js';
 import { createLeaderTab } from './lifecycle/leader-tab.js';
+import { loadTracking } from './lifecycle/tracking.js';
 import { watchUnload } from './lifecycle/unload.js';
 import { watchVisibility } from './lifecycle/visibility.js';
 import { isMetrics } from './metrics/check.js';
 import { createEma } from './metrics/ema.js';
 import { createSampler } from './metrics/sampler.js';
+import { believe, type Shared } from './sharing.js';
 import { createSession } from './state/session.js';
-import type { Store } from './state/store.js';
+import { createStore } from './state/store.js';
 import { createHttp } from './transport/http.js';
-import type { ActiveUsersError, ConnectionMode, Metrics, ServerMetrics } from './types.js';
-import { tabIdOf } from './utils/ids.js';
+import type { ActiveUsersError, Metrics } from './types.js';
+import { randomId } from './utils/ids.js';
 import { createListen } from './utils/listen.js';
+import type { Run } from './utils/page.js';
 import type { Scope } from './utils/scope.js';
 
-/** What the leading tab tells the others. */
-interface Shared {
-  mode: ConnectionMode;
-  sessionId: string | undefined;
-  /** The tab by which the server knows the session. */
-  holder: string | undefined;
-  metrics: ServerMetrics | null;
-  waits: Waits;
-  /** What went wrong just now. */
-  error: ActiveUsersError | undefined;
-}
-
-/**
- * Runs until `life` aborts, and reports to `store`. `settled` runs with the first metrics and with
- * the first failure.
- */
-export function runClient(
-  scope: Scope,
-  config: ResolvedConfig,
-  store: Store,
-  life: AbortSignal,
-  settled: () => void,
-): void {
+/** Starts at once, and ends with `end()`. */
+export function startRun(scope: Scope, config: ResolvedConfig): Run {
   const { customerId, watch } = config;
-  const [tabId, page] = tabIdOf(scope);
-  const session = createSession(scope, config.storage === 'local');
-  const http = createHttp(scope, config);
+  const tabId = randomId(scope);
+  const life = new AbortController();
+  const listen = createListen(life.signal);
+  const store = createStore();
+  const session = createSession(scope, config);
+  /** What this tab looks at, as far as that is told. */
+  let look: () => object = Object;
+  const http = createHttp(scope, config, () => look());
   const smooth = createEma(config.emaAlpha, config.emaWindowSize);
-  const sampler = createSampler<Metrics>(scope, (metrics) =>
-    store.emit({ type: 'metrics', metrics }),
+  const sampler = createSampler<Metrics>(scope, (metrics, hidden) =>
+    store.emit({ type: 'metrics', metrics }, hidden),
   );
-  const listen = createListen(life);
+  let settled!: () => void;
+  const ready = new Promise<void>((resolve) => (settled = resolve));
   let running = false;
-  let holder: string | undefined;
-  let error: ActiveUsersError | undefined;
   const waits: Waits = {};
 
   const log = (text: string) => {
@@ -63,45 +49,46 @@ export function runClient(
     settled();
   };
 
-  const report = (why: ActiveUsersError) => {
-    log(why.message);
+  const report = (error: ActiveUsersError) => {
+    log(error.message);
     settled();
-    store.emit({ type: 'error', error: why });
+    store.emit({ type: 'error', error });
   };
 
-  const connection = createHybridConnectionManager(scope, config, http, waits, {
-    identity: () => (watch ? { customerId } : { customerId, sessionId: session.use(), tabId }),
+  const connection = createHybridConnectionManager(scope, config, http, waits, session, {
+    identity: () =>
+      watch
+        ? { customerId }
+        : {
+            customerId,
+            sessionId: session.use(),
+            tabId,
+            webdriver: scope.navigator.webdriver || undefined,
+          },
     mode(mode) {
-      log(mode);
+      if (mode !== store.status.mode) log(mode);
       store.setStatus(mode, tabs.leads());
       tabs.share();
     },
-    metrics(metrics) {
-      setMetrics(metrics);
-      tabs.share();
-    },
+    metrics: setMetrics,
     alive() {
-      holder = tabId;
-      if (!watch) session.use(); // a sign of life: not idle
+      if (!watch) session.touch();
       tabs.share(true);
     },
-    error(why) {
-      error = why;
-      tabs.share();
-      error = undefined;
-      report(why);
+    error(error) {
+      tabs.share(false, error);
+      report(error);
     },
   });
 
-  const tabs = createLeaderTab<Shared>(scope, {
+  const tabs = createLeaderTab<Shared, ActiveUsersError>(scope, {
     // Watchers hold no session, so they elect among themselves; so do the tabs of another daemon.
     name: `active-users:${watch}:${customerId}:${config.apiUrl}`,
     tabId,
     interval: connection.interval,
-    shared: () => ({
+    shared: (error) => ({
       mode: store.status.mode,
       sessionId: session.current(),
-      holder,
       metrics: store.metrics,
       waits,
       error,
@@ -113,14 +100,14 @@ export function runClient(
       else connection.stop();
       store.setStatus(store.status.mode, tabs.leads());
     },
-    onShared(told) {
-      const { mode, sessionId, metrics } = told;
-      holder = told.holder;
+    onShared(value) {
+      const told = believe(value);
+      const { mode, sessionId, metrics, error } = told;
       Object.assign(waits, told.waits);
       if (sessionId) session.adopt(sessionId);
       store.setStatus(mode, false);
       if (metrics && metrics.timestamp !== store.metrics?.timestamp) setMetrics(metrics);
-      if (told.error) report(told.error);
+      if (error) report(error);
     },
     onGone: connection.soon,
   });
@@ -132,21 +119,15 @@ export function runClient(
   };
 
   /**
-   * Hands over to another tab; the last one leaves, if it goes for good. But when it only makes room
-   * for the next page of this site, which takes the session on, the daemon notices by itself that
-   * the socket is gone, and waits for a while. `going`: what the ids of the tabs begin with that go
-   * in the same moment.
+   * Hands over, if another tab is there. `goes`: the server is told that the person may be gone, also
+   * then: whether that tab stays nobody knows, and if it does, it gives a sign of life at once.
    */
-  const suspend = (forGood: boolean, moves?: boolean, going = page) => {
+  const suspend = (goes: boolean) => {
     if (!running) return;
     running = false;
-    const alone = tabs.alone(going);
-    const sessionId = session.current();
-    const takenOn = moves && session.kept() && store.status.mode === 'websocket';
-    tabs.stop();
-    if (forGood && alone && holder && sessionId && !watch && !takenOn)
-      http.leave({ customerId, sessionId, tabId: holder }, connection.token());
-    connection.stop();
+    const heard = tabs.stop();
+    // Other tabs that this one cannot hear of do not come forward: they beat as they always did.
+    connection.stop(goes && heard);
     store.setStatus('offline', false);
   };
 
@@ -163,6 +144,9 @@ export function runClient(
     });
     watchUnload(scope, listen, { suspend, resume });
     resume();
+    if (config.trackPage)
+      // Without the part nothing is told of the page, and all else goes on.
+      loadTracking().then((it) => (look = it.track(scope, life.signal, connection.soon)), Object);
   };
 
   // A page that is only rendered ahead has nobody in front of it.
@@ -170,8 +154,14 @@ export function runClient(
   if (document.prerendering) listen(document, 'prerenderingchange', begin);
   else begin();
 
-  life.onabort = () => {
-    suspend(true, false, tabId); // nobody: a client of this page that stays is another
-    sampler.stop();
+  return {
+    users: 0,
+    store,
+    ready,
+    end() {
+      suspend(true);
+      sampler.stop();
+      life.abort();
+    },
   };
 }

@@ -1,5 +1,6 @@
 // Options: defaults and checks. Must not know what they are used for.
 import type { ClientConfig } from './types.js';
+import { textOf } from './utils/text.js';
 
 /** The default; of numbers also the least and the most. */
 const OPTIONS: Record<string, [fallback: unknown, min?: number, max?: number]> = {
@@ -14,13 +15,20 @@ const OPTIONS: Record<string, [fallback: unknown, min?: number, max?: number]> =
   enablePolling: [true],
   storage: ['local'],
   watch: [false],
+  trackPage: [false],
+  sessionDomain: [''],
 };
 
 /** What the daemon takes as an id. */
-export const ID = /^[\w.~@=+/-]{1,128}$/;
+const ID = /^[\w.~@=+/-]{1,128}$/;
 
-export type ResolvedConfig = Required<Omit<ClientConfig, 'getToken'>> &
-  Pick<ClientConfig, 'getToken'>;
+/** What is an id, as it is. */
+export const idOf = (value: unknown) =>
+  ID.test(textOf(value) ?? '') ? (value as string) : undefined;
+
+export type ResolvedConfig = { [K in keyof ClientConfig]-?: NonNullable<ClientConfig[K]> } & {
+  getToken: ClientConfig['getToken'];
+};
 
 export function fail(message: string): never {
   throw new Error('active-users: ' + message);
@@ -38,25 +46,27 @@ function urlOf(name: string, value: unknown, scheme: string): string {
 }
 
 /**
- * Throws an Error that says what to fix. A number out of its range becomes the nearest in it, and
- * what is no positive number becomes the default.
+ * Throws an Error that says what to fix. Numbers are clamped to their range; other invalid numbers
+ * become the default. The same options give the same text in JSON. hostname: the page's.
  */
-export function resolveConfig(given: ClientConfig): ResolvedConfig {
-  const config = { ...given } as ResolvedConfig;
-  const values = config as unknown as Record<string, unknown>;
+export function resolveConfig(given: ClientConfig, hostname?: string): ResolvedConfig {
+  const { customerId, apiUrl, websocketUrl, getToken } = given ?? {};
+  const values: Record<string, unknown> = {};
   for (const [name, [fallback, min, max]] of Object.entries(OPTIONS)) {
-    const value = (values[name] ??= fallback) as number;
+    const value = (values[name] = given?.[name as keyof ClientConfig] ?? fallback) as number;
     if (max) values[name] = value > 0 ? Math.min(Math.max(value, min as number), max) : fallback;
   }
-  if (!config.customerId?.match?.(ID))
-    fail('customerId must be a string: 1 to 128 of A-Z a-z 0-9 ._~@=+/-');
-  config.apiUrl = urlOf('apiUrl', config.apiUrl, 'http').replace(/\/*([?#].*)?$/, '');
+  const config = { ...values, customerId, getToken } as ResolvedConfig;
+  if (!idOf(customerId)) fail('customerId must be a string like ' + ID);
+  config.apiUrl = urlOf('apiUrl', apiUrl, 'http').replace(/\/*([?#].*)?$/, '');
   config.websocketUrl = urlOf(
     'websocketUrl',
-    config.websocketUrl || config.apiUrl.replace('http', 'ws') + '/ws/active-users',
+    websocketUrl || config.apiUrl.replace('http', 'ws') + '/ws/active-users',
     'ws',
   );
   if (!config.enableWebSocket && !config.enablePolling)
-    fail('enableWebSocket or enablePolling must be on');
+    fail('needs enableWebSocket or enablePolling');
+  if (config.sessionDomain && hostname && !`.${hostname}`.endsWith('.' + config.sessionDomain))
+    fail(`sessionDomain must be ${hostname} or above`);
   return config;
 }

@@ -1,11 +1,7 @@
-// <active-users customer="shop123">: the count as an element. One client serves all elements of a
-// page that ask for the same customer.
-import {
-  ActiveUsersClient,
-  type ClientConfig,
-  type ConnectionMode,
-  type Metrics,
-} from './index.js';
+// <active-users customer="shop123">: the count as an element.
+import { ActiveUsersClient, type ClientConfig, type Metrics } from './index.js';
+import { noticeFailure, noticeNoAnswer } from './notice.js';
+import { format } from './targets.js';
 
 const STYLE = `
 :host { display: inline-block; font: inherit; color: inherit; }
@@ -13,6 +9,7 @@ const STYLE = `
 [part~=base] { display: inline-flex; align-items: baseline; gap: .5em; }
 [part~=dot] { align-self: center; inline-size: .55em; block-size: .55em; border-radius: 50%; background: #8a8f98; }
 [part~=dot-online] { background: #1a9e5c; }
+[part~=dot-stale] { background: #c98a00; }
 [role] { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 [part~=count] { font-weight: 600; font-variant-numeric: tabular-nums; }
 @media (prefers-reduced-motion: no-preference) { [part~=dot] { transition: background .3s; } }
@@ -23,48 +20,24 @@ const STYLE = `
 /** A class to extend even where there is no browser, so that the module can be imported anywhere. */
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
-/** Where the daemon is when an element does not say it; the script tag sets its own origin. */
+/** Where the daemon is when an element does not say it; the script tag sets the folder it is in. */
 let defaultApiUrl: string | undefined;
 
 /** Screen readers are told of changes at most this often. */
 const ANNOUNCE_MS = 30_000;
 
-interface Shared {
-  client: ActiveUsersClient;
-  users: number;
-}
-const shared = new Map<string, Shared>();
+/** No number yet, up to date, no contact, or a daemon that counts without its store. */
+export type ActiveUsersState = 'connecting' | 'online' | 'offline' | 'stale';
 
-/** Takes a client for these options; the function returned gives it back. */
-function borrow(config: ClientConfig): { client: ActiveUsersClient; giveBack(): void } {
-  const key = JSON.stringify(config);
-  let entry = shared.get(key);
-  if (!entry) {
-    entry = { client: new ActiveUsersClient(config), users: 0 };
-    shared.set(key, entry);
-    entry.client.init().catch((error: unknown) => console.error(String(error)));
-  }
-  const mine = entry;
-  mine.users++;
-  return {
-    client: mine.client,
-    giveBack() {
-      mine.users--;
-      // Later, since an element that is moved is taken out and put in again at once.
-      queueMicrotask(() => {
-        if (mine.users > 0 || shared.get(key) !== mine) return;
-        shared.delete(key);
-        mine.client.destroy();
-      });
-    },
-  };
-}
+type Parts = Record<'base' | 'dot' | 'text' | 'spoken', HTMLElement>;
 
 /**
  * Attributes: `customer` (nothing happens without it), `api-url` (default: where the script came
- * from, else the page's origin), `websocket-url`, `storage`, `watch` (be not counted), `label` and
+ * from, else the page's origin), `websocket-url`, `storage`, `watch` (be not counted), `track-page`
+ * (tell which page this is), `label` and
  * `label-one` (the words behind the number), `quiet` (no announcements by screen readers). What stands
- * inside shows until the first number. Parts: `base`, `dot` (and `dot-online`), `count`, `label`.
+ * inside shows until the first number. Parts: `base`, `dot`, `count`, `label`; `base` is also a part of
+ * the name of its state, and `dot` of `dot-online` or `dot-stale`.
  */
 export class ActiveUsersElement extends Base {
   static observedAttributes = [
@@ -72,12 +45,17 @@ export class ActiveUsersElement extends Base {
     'api-url',
     'websocket-url',
     'storage',
+    'session-domain',
     'watch',
+    'track-page',
     'label',
     'label-one',
     'quiet',
   ];
-  #parts: Record<'base' | 'dot' | 'text' | 'spoken', HTMLElement> | undefined;
+  #parts: Parts | undefined;
+  #internals: ElementInternals | undefined;
+  #state: ActiveUsersState = 'connecting';
+  #online = false;
   #stop: (() => void) | undefined;
   #metrics: Metrics | null = null;
   /** Runs while nothing more is announced. */
@@ -86,6 +64,16 @@ export class ActiveUsersElement extends Base {
   /** The last metrics, or null. */
   get metrics(): Metrics | null {
     return this.#metrics;
+  }
+
+  /** How the number stands; also `:state(offline)` in a style sheet, where the browser has that. */
+  get state(): ActiveUsersState {
+    return this.#state;
+  }
+
+  /** In another document now, whose style sheets are its own. */
+  adoptedCallback(): void {
+    if (this.#parts) applyStyle(this.shadowRoot as ShadowRoot);
   }
 
   connectedCallback(): void {
@@ -111,22 +99,20 @@ export class ActiveUsersElement extends Base {
       this.#parts.text.replaceChildren(document.createElement('slot'));
       this.#parts.base.removeAttribute('aria-hidden');
       this.#parts.spoken.textContent = '';
-      this.#render('offline');
+      this.#online = false;
+      this.#render();
       this.#start();
     }
   }
 
-  #build(): Record<'base' | 'dot' | 'text' | 'spoken', HTMLElement> {
+  #build(): Parts {
+    const document = this.ownerDocument;
     const root = this.shadowRoot ?? this.attachShadow({ mode: 'open' });
-    // A page's CSP allows a constructed sheet where it would refuse a <style>.
-    if ('adoptedStyleSheets' in root) {
-      const sheet = new CSSStyleSheet();
-      sheet.replaceSync(STYLE);
-      root.adoptedStyleSheets = [sheet];
-    } else {
-      const style = document.createElement('style');
-      style.textContent = STYLE;
-      (root as ShadowRoot).append(style);
+    applyStyle(root);
+    try {
+      this.#internals = this.attachInternals();
+    } catch {
+      // An old browser, or somebody else has them: there are the parts.
     }
     const part = (name: string, ...inside: Node[]) => {
       const element = document.createElement('span');
@@ -145,33 +131,53 @@ export class ActiveUsersElement extends Base {
   #start(): void {
     const customerId = this.getAttribute('customer');
     if (customerId === null) return; // not told yet
-    const { client, giveBack } = borrow({
+    const attribute = (name: string) => this.getAttribute(name) ?? undefined;
+    const apiUrl = absolute(attribute('api-url') ?? defaultApiUrl ?? '/', this.baseURI);
+    const client = new ActiveUsersClient({
       customerId,
-      apiUrl: this.getAttribute('api-url') ?? defaultApiUrl ?? location.origin,
-      websocketUrl: this.getAttribute('websocket-url') ?? undefined,
-      storage: (this.getAttribute('storage') ?? undefined) as ClientConfig['storage'],
+      apiUrl,
+      websocketUrl: attribute('websocket-url'),
+      storage: attribute('storage') as ClientConfig['storage'],
+      sessionDomain: attribute('session-domain'),
       watch: this.hasAttribute('watch'),
+      trackPage: this.hasAttribute('track-page'),
     });
-    const unsubscribe = client.subscribe((event) => {
-      if (event.type === 'metrics') this.#metrics = event.metrics;
-      this.#render(client.getConnectionStatus().mode);
+    client.subscribe((event) => {
+      if (event.type === 'metrics' && !(event.metrics.stale && this.#isWhole()))
+        this.#metrics = event.metrics;
+      this.#stale = !!client.getMetrics()?.stale;
+      this.#online = client.getConnectionStatus().mode !== 'offline';
+      this.#render();
     });
-    this.#stop = () => {
-      unsubscribe();
-      giveBack();
-    };
+    noticeNoAnswer(client, apiUrl, 'add api-url="https://…" to <active-users>');
+    client.init().catch((error: unknown) =>
+      noticeFailure(error, {
+        customerId: 'mend customer="…" of <active-users>',
+        apiUrl: 'mend api-url="…" of <active-users>',
+      }),
+    );
+    // The client goes on for an element that is moved, since it is put in again at once.
+    this.#stop = () => client.destroy();
     this.#render();
   }
 
-  #mode: ConnectionMode = 'offline';
+  /** While the daemon counts without its store, the last whole number is nearer to the truth. */
+  #isWhole(): boolean {
+    return !!this.#metrics && !this.#metrics.stale;
+  }
 
-  #render(mode = this.#mode): void {
+  #stale = false;
+
+  #render(): void {
     if (!this.#parts) return;
     const { base, dot, text, spoken } = this.#parts;
-    this.#mode = mode;
     // A screen reader has the words of `spoken` instead of those on the screen.
     spoken.setAttribute('role', this.hasAttribute('quiet') ? 'none' : 'status');
-    dot.setAttribute('part', mode === 'offline' ? 'dot' : 'dot dot-online');
+    if (!this.#metrics) this.#setState('connecting');
+    else if (!this.#online) this.#setState('offline');
+    else this.#setState(this.#stale ? 'stale' : 'online');
+    base.setAttribute('part', `base ${this.#state}`);
+    dot.setAttribute('part', this.#online ? `dot dot-${this.#stale ? 'stale' : 'online'}` : 'dot');
     if (!this.#metrics) return;
     const { count } = this.#metrics;
     const lang = this.closest('[lang]')?.getAttribute('lang') || undefined;
@@ -185,6 +191,17 @@ export class ActiveUsersElement extends Base {
     if (labelPart.textContent !== label) labelPart.textContent = label;
     base.setAttribute('aria-hidden', 'true');
     this.#speak();
+  }
+
+  #setState(state: ActiveUsersState): void {
+    this.#state = state;
+    try {
+      const { states } = this.#internals as ElementInternals & { states: Set<string> };
+      states.clear();
+      states.add(state);
+    } catch {
+      // a browser without custom states
+    }
   }
 
   /** Says what is shown, and what changes in the next half minute at its end. */
@@ -213,12 +230,28 @@ export class ActiveUsersElement extends Base {
   }
 }
 
-/** A page's lang attribute may be no language at all. */
-function format(count: number, lang: string | undefined): string {
+/** A path counts from the page, as in every other attribute of HTML. */
+function absolute(url: string, base: string): string {
   try {
-    return count.toLocaleString(lang);
+    return new URL(url, base).href;
   } catch {
-    return String(count);
+    return url; // init() says what is wrong with it
+  }
+}
+
+/** A page's CSP allows a constructed sheet where it would refuse a <style>. */
+function applyStyle(root: ShadowRoot): void {
+  try {
+    // One made in another document is refused.
+    const { CSSStyleSheet } = root.ownerDocument.defaultView as Window & typeof globalThis;
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    root.adoptedStyleSheets = [sheet];
+  } catch {
+    if (root.querySelector('style')) return;
+    const style = root.ownerDocument.createElement('style');
+    style.textContent = STYLE;
+    root.append(style);
   }
 }
 
@@ -228,4 +261,10 @@ export function defineActiveUsers(options: { name?: string; apiUrl?: string } = 
   defaultApiUrl = apiUrl ?? defaultApiUrl;
   const registry = globalThis.customElements;
   if (registry && !registry.get(name)) registry.define(name, class extends ActiveUsersElement {});
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'active-users': ActiveUsersElement;
+  }
 }

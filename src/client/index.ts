@@ -1,6 +1,7 @@
-// The client a page makes: a thin face, so that what runs behind it can change.
-import { runClient } from './client.js';
+// The client a page makes: a thin face of a run, which clients with the same options share.
+import { startRun } from './client.js';
 import { fail, resolveConfig } from './config.js';
+import { createListeners } from './state/listeners.js';
 import { createStore } from './state/store.js';
 import type {
   ActiveUsersError,
@@ -8,9 +9,11 @@ import type {
   ConnectionStatus,
   InitOptions,
   Listener,
+  ListenOptions,
   Metrics,
   Unsubscribe,
 } from './types.js';
+import { joinRun, pageOf } from './utils/page.js';
 import type { Scope } from './utils/scope.js';
 import { createTimer } from './utils/timer.js';
 
@@ -22,9 +25,11 @@ const INIT_MS = 5000;
 export class ActiveUsersClient {
   #config: ClientConfig;
   #scope: Scope;
+  /** Of the run, from init() until destroy(). */
   #store = createStore();
+  #listeners = createListeners(() => this.#store.metrics);
   #init: Promise<void> | undefined;
-  /** Aborted by destroy(): everything ends with it. */
+  /** Aborted by destroy(). */
   #life = new AbortController();
 
   /**
@@ -45,9 +50,12 @@ export class ActiveUsersClient {
     return (this.#init ??= this.#start(options.signal));
   }
 
-  /** `callback` gets the newest metrics, at most once an animation frame, while the page is visible. */
-  onMetrics(callback: (metrics: Metrics) => void): Unsubscribe {
-    return this.subscribe((event) => event.type === 'metrics' && callback(event.metrics));
+  /**
+   * `callback` gets the newest metrics, at most once an animation frame, while the page is visible;
+   * with `whileHidden` also while it is hidden.
+   */
+  onMetrics(callback: (metrics: Metrics) => void, options?: ListenOptions): Unsubscribe {
+    return this.subscribe((event) => event.type === 'metrics' && callback(event.metrics), options);
   }
 
   /** `callback` runs when the mode changes, and when this tab begins or ends to lead. */
@@ -61,8 +69,8 @@ export class ActiveUsersClient {
   }
 
   /** Everything that happens, as one union. */
-  subscribe(listener: Listener): Unsubscribe {
-    return this.#store.subscribe(listener);
+  subscribe(listener: Listener, options?: ListenOptions): Unsubscribe {
+    return this.#listeners.subscribe(listener, options);
   }
 
   /** The last metrics, or null before the first. */
@@ -74,19 +82,39 @@ export class ActiveUsersClient {
     return this.#store.status;
   }
 
-  /** Ends it for good: leaves if this is the last tab, and no timer, listener, lock or channel stays. */
+  /**
+   * Ends it for good. The last client of a page with these options takes every timer, listener, lock
+   * and channel with it, and leaves, if no other tab is there. A client made within 2.5 s goes on
+   * with the session, so that the count does not move.
+   */
   destroy(): void {
     this.#life.abort();
-    this.#store.clear();
+    this.#listeners.clear();
   }
 
   async #start(signal?: AbortSignal): Promise<void> {
-    const config = resolveConfig(this.#config);
     const scope = this.#scope;
     const life = this.#life.signal;
-    if (!scope.document) fail('init() needs a browser');
-    if (life.aborted) fail('client was destroyed');
+    const config = resolveConfig(this.#config, scope.location?.hostname);
+    if (!scope.document) fail('needs a browser');
+    if (life.aborted) fail('destroyed');
     signal?.throwIfAborted();
+    const page = pageOf(scope);
+    const [run, leave] = joinRun(page, JSON.stringify(config), () =>
+      startRun(scope, config),
+    );
+    const { store } = run;
+    const { emit } = this.#listeners;
+    this.#store = store;
+    store.clients.add(emit);
+    // What a run that was there before has told already. Later: nothing is called inside init().
+    if (run.users > 1)
+      queueMicrotask(() => {
+        const { status, metrics } = store;
+        if (life.aborted) return;
+        emit({ type: 'status', status });
+        if (metrics) emit({ type: 'metrics', metrics });
+      });
     return new Promise((resolve, reject) => {
       const patience = createTimer(scope, resolve);
       const settle = () => {
@@ -94,7 +122,13 @@ export class ActiveUsersClient {
         resolve();
       };
       patience.arm(INIT_MS);
-      life.addEventListener('abort', settle);
+      run.ready.then(settle);
+      life.addEventListener('abort', () => {
+        store.clients.delete(emit);
+        this.#store = { ...createStore(), metrics: store.metrics };
+        leave();
+        settle();
+      });
       signal?.addEventListener(
         'abort',
         () => {
@@ -103,7 +137,6 @@ export class ActiveUsersClient {
         },
         { signal: life },
       );
-      runClient(scope, config, this.#store, life, settle);
     });
   }
 }

@@ -1,12 +1,19 @@
 // The script tag: global `ActiveUsers`, the element, and a client when the tag names a customer.
-import { autoStart } from './auto-start.js';
-import { defineActiveUsers } from './element.js';
+import { autoStart, baseOf, findTag } from './auto-start.js';
+import { ActiveUsersElement, defineActiveUsers } from './element.js';
+import { ActiveUsersClient } from './index.js';
 
-export { defineActiveUsers, ActiveUsersElement } from './element.js';
-export { ActiveUsersClient } from './index.js';
+const script = findTag(document);
+const apiUrl = script?.dataset.apiUrl ?? baseOf(script);
+defineActiveUsers(apiUrl ? { apiUrl } : {});
 
-const script = document.currentScript as HTMLScriptElement | null;
-defineActiveUsers(script?.src ? { apiUrl: new URL(script.src).origin } : {});
-
-/** The client that the tag started, if it named a customer. */
-export const client = autoStart(script);
+// Assigned, since a module or a bundle keeps its variables to itself.
+Object.assign(globalThis, {
+  ActiveUsers: {
+    ActiveUsersClient,
+    ActiveUsersElement,
+    defineActiveUsers,
+    /** The client that the tag started, if it named a customer. */
+    client: autoStart(script),
+  },
+});

@@ -12,7 +12,8 @@ const char *au_status_text(au_status status) {
       [AU_ETIMEDOUT] = "the store did not answer in time",
       [AU_ECANCELED] = "the server is stopping",
       [AU_ELISTEN] = "an address could not be bound",
-      [AU_EPASSED] = "another daemon did it first",
+      [AU_ECONFLICT] = "another daemon did it first",
+      [AU_ELIMIT] = "the address has too many sessions",
   };
   size_t at = (size_t)status;
   if (at >= sizeof texts / sizeof texts[0] || !texts[at]) return "an unknown status";

@@ -11,8 +11,8 @@ const WRONG = [
   ['no options', undefined, /customerId must be/],
   ['no customerId', { apiUrl: CONFIG.apiUrl }, /customerId must be/],
   ['an empty customerId', { customerId: '' }, /customerId must be/],
-  ['a customerId with a colon', { customerId: 'a:b' }, /customerId must be a string: 1 to 128/],
-  ['a customerId of 129', { customerId: 'x'.repeat(129) }, /customerId must be a string: 1 to 128/],
+  ['a customerId with a colon', { customerId: 'a:b' }, /customerId must be a string like .*1,128/],
+  ['a customerId of 129', { customerId: 'x'.repeat(129) }, /customerId must be a string like .*1,128/],
   ['a customerId that is a number', { ...CONFIG, customerId: 123 }, /customerId must be a string/],
   ['a customerId that is null', { ...CONFIG, customerId: null }, /customerId must be a string/],
   ['no apiUrl', { customerId: 'shop' }, /apiUrl must be a URL like https:.*undefined/],
@@ -20,7 +20,7 @@ const WRONG = [
   ['apiUrl of a socket', { apiUrl: 'ws://a' }, /apiUrl must be a URL like https:/],
   ['apiUrl of a file', { apiUrl: 'file:///a' }, /apiUrl must be/],
   ['websocketUrl over http', { websocketUrl: 'http://a' }, /websocketUrl must be a URL like wss:/],
-  ['no way to connect', { ...CONFIG, enableWebSocket: false, enablePolling: false }, /must be on/],
+  ['no way to connect', { ...CONFIG, enableWebSocket: false, enablePolling: false }, /needs enableWebSocket or enablePolling/],
 ];
 
 for (const [name, options, message] of WRONG) {

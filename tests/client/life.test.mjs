@@ -5,6 +5,9 @@ import test from 'node:test';
 import { Browser, NOTHING_LEFT, settle } from './harness/browser.mjs';
 import { ActiveUsersClient, clientIn, CONFIG, startIn } from './harness/sdk.mjs';
 
+/** Longer than the time that a page has to come back after it has gone. */
+const GRACE_MS = 2_600;
+
 test('destroy() leaves no timer, listener, lock, channel, socket or frame, in any state', async () => {
   const states = {
     'before init': async () => {},
@@ -75,7 +78,7 @@ test('destroy() of the only tab leaves; of one of two it hands over', async () =
   assert.equal(browser.server.count, 1);
   assert.equal(two.leads, true);
   two.client.destroy();
-  await browser.clock.advance(100);
+  await browser.clock.advance(GRACE_MS);
   assert.equal(browser.server.count, 0);
   assert.deepEqual(one.client.getConnectionStatus(), {
     mode: 'offline',
@@ -119,33 +122,62 @@ test('AbortSignal: aborted before, during and after init()', async () => {
   await browser.clock.advance(100);
   await done;
   last.abort();
-  await browser.clock.advance(50);
+  await browser.clock.advance(GRACE_MS);
   assert.deepEqual(later.leftovers(), NOTHING_LEFT);
   assert.equal(browser.server.count, 0);
 });
 
-test('the last page says goodbye with a beacon; with a token by fetch, since a beacon has no headers', async () => {
+/** A browser in which nobody gets a WebSocket. */
+function pollingBrowser() {
+  const browser = new Browser();
+  browser.server.faults.noSocket = true;
+  return browser;
+}
+
+/** A client that polls, in `tab`. */
+async function pollIn(browser, tab, config) {
+  const it = await startIn(tab, config);
+  await browser.clock.until('polling', () => it.mode === 'polling', { limitMs: 5_000 });
+  return it;
+}
+
+test('a page that goes says so in the close of its socket, and sends no request', async () => {
   const browser = new Browser();
   const tab = browser.tab();
   await startIn(tab);
   tab.close();
+  assert.deepEqual(
+    browser.server.sockets.map(({ closeCode }) => closeCode),
+    [4001],
+  );
+  await browser.clock.advance(GRACE_MS);
+  assert.equal(browser.server.count, 0);
+  assert.deepEqual([tab.beacons, browser.server.requests], [[], []]);
+});
+
+test('one that polls says goodbye with a beacon, which has the token', async () => {
+  const browser = pollingBrowser();
+  const tab = browser.tab();
+  await pollIn(browser, tab);
+  tab.close();
   assert.equal(tab.beacons[0].url, 'http://api.test:3001/presence/leave');
   assert.deepEqual(Object.keys(tab.beacons[0].body).sort(), [
     'customerId',
+    'graceMs',
     'sessionId',
     'tabId',
     'timestamp',
   ]);
-  await browser.clock.advance(50);
+  assert.equal(tab.beacons[0].body.graceMs, 2500);
+  await browser.clock.advance(GRACE_MS);
   assert.equal(browser.server.count, 0);
 
-  const other = new Browser();
+  const other = pollingBrowser();
   const second = other.tab();
-  await startIn(second, { getToken: () => 'secret' });
+  await pollIn(other, second, { getToken: () => 'secret' });
   second.close();
-  assert.equal(second.beacons.length, 0);
-  await other.clock.advance(50);
-  assert.equal(other.server.requests.at(-1).headers.Authorization, 'Bearer secret');
+  assert.equal(second.beacons[0].body.token, 'secret');
+  await other.clock.advance(GRACE_MS);
   assert.equal(other.server.count, 0);
 });
 
@@ -157,75 +189,28 @@ test('a beacon that the browser refuses, or throws at, becomes a fetch', async (
       throw new Error('blocked');
     },
   ]) {
-    const browser = new Browser();
+    const browser = pollingBrowser();
     const tab = browser.tab();
-    await startIn(tab);
+    await pollIn(browser, tab);
     tab.scope.navigator.sendBeacon = sendBeacon;
     tab.close();
-    await browser.clock.advance(50);
+    await browser.clock.advance(GRACE_MS);
     if (typeof sendBeacon !== 'function' || !/throw/.test(String(sendBeacon)))
       assert.equal(browser.server.count, 0);
   }
 });
 
-/** What the Navigation API says before the page goes. */
-const announce = (tab, url, sameDocument = false) =>
-  tab.scope.navigation.fire('navigate', { destination: { url, sameDocument } });
-
-const SHOP = 'https://shop.test';
-const GOING = [
-  ['another page of this site follows', (tab) => announce(tab, SHOP + '/cart'), {}, false],
-  ['a page of another site follows', (tab) => announce(tab, 'https://shop.test.evil/'), {}, true],
-  ['only the fragment changed', (tab) => announce(tab, SHOP + '/#top', true), {}, true],
-  [
-    'another site after this one after all',
-    (tab) => ['/a', '.evil/'].forEach((rest) => announce(tab, SHOP + rest)),
-    {},
-    true,
-  ],
-  ['nothing is announced, as when the tab is closed', () => {}, {}, true],
-  [
-    'what was announced came to nothing (a download)',
-    async (tab) => {
-      announce(tab, SHOP + '/file');
-      await tab.browser.clock.advance(10_100);
-    },
-    {},
-    true,
-  ],
-  [
-    'the next page cannot know the session',
-    (tab) => announce(tab, SHOP + '/cart'),
-    { storage: 'none' },
-    true,
-  ],
-  [
-    'the daemon would not notice, since there is no socket',
-    (tab) => announce(tab, SHOP + '/cart'),
-    { enableWebSocket: false },
-    true,
-  ],
-];
-for (const [name, go, config, leaves] of GOING)
-  test(`the last page ${leaves ? 'leaves' : 'leaves nothing to do'}: ${name}`, async () => {
-    const browser = new Browser();
-    const tab = browser.tab();
-    await startIn(tab, config);
-    await go(tab);
-    tab.close();
-    assert.equal(tab.beacons.length, leaves ? 1 : 0);
-  });
-
-test('a browser without the Navigation API leaves', async () => {
-  const browser = new Browser();
+test('a page that goes before its first beat is answered leaves all the same', async () => {
+  const browser = pollingBrowser();
   const tab = browser.tab();
-  tab.scope.navigation = undefined;
-  await startIn(tab);
+  await startIn(tab, { enableWebSocket: false });
   tab.close();
   assert.equal(tab.beacons.length, 1);
+  await browser.clock.advance(GRACE_MS);
+  assert.equal(browser.server.count, 0);
 });
 
-test('back/forward cache: nothing is held while the page is kept, no leave, and it is back at once', async () => {
+test('back/forward cache: nothing is held while the page is kept, and back in time it never was away', async () => {
   const browser = new Browser();
   const tab = browser.tab();
   const it = await startIn(tab);
@@ -233,12 +218,20 @@ test('back/forward cache: nothing is held while the page is kept, no leave, and 
   tab.scope.fire('pagehide', { persisted: true });
   await settle();
   assert.deepEqual({ ...tab.leftovers(), listeners: 0 }, NOTHING_LEFT);
-  assert.deepEqual(tab.beacons, []);
+  assert.equal(browser.server.sockets[0].closeCode, 4001);
   assert.equal(it.mode, 'offline');
-  await browser.clock.advance(5_000);
+  await browser.clock.advance(2_000);
+  assert.equal(browser.server.count, 1);
   tab.scope.fire('pageshow', { persisted: true });
   await browser.clock.advance(50);
   assert.equal(it.mode, 'websocket');
+  await browser.clock.advance(GRACE_MS);
+  assert.equal(browser.server.count, 1);
+  tab.scope.fire('pagehide', { persisted: true });
+  await browser.clock.advance(GRACE_MS);
+  assert.equal(browser.server.count, 0, 'who stays away is gone');
+  tab.scope.fire('pageshow', { persisted: true });
+  await browser.clock.advance(50);
   assert.equal(browser.server.count, 1);
 });
 
@@ -285,21 +278,6 @@ test('a whole life in a page without a single exception: everything blocked', as
   await settle();
   assert.equal(it.mode, 'offline');
   assert.deepEqual(tab.leftovers(), NOTHING_LEFT);
-});
-
-test('two clients in one page go together, and the session with them', async () => {
-  for (const secure of [true, false]) {
-    const browser = new Browser({ secure });
-    const tab = browser.tab();
-    const one = await startIn(tab);
-    const two = await startIn(tab);
-    await browser.clock.advance(2_000);
-    assert.equal(one.leads !== two.leads, true);
-    assert.equal(browser.server.open.length, 1);
-    tab.close();
-    await browser.clock.advance(100);
-    assert.equal(browser.server.count, 0);
-  }
 });
 
 test('one of two clients of a page is destroyed: the other goes on, nobody leaves', async () => {

@@ -12,6 +12,7 @@ const { askedDelay, backoff } = await load('modules/utils/backoff.js');
 const { createSession, STORAGE_KEY, IDLE_MS } = await load('modules/state/session.js');
 const { randomId } = await load('modules/utils/ids.js');
 
+const LOCAL = { storage: 'local' };
 const RANDOM = /^\d+-\d+-\d+-\d+$/;
 
 const EMA = [
@@ -76,24 +77,24 @@ for (const [name, value, expected] of METRICS)
 
 test('session: one id for all tabs, kept in localStorage', () => {
   const browser = new Browser();
-  const id = createSession(browser.tab().scope, true).use();
+  const id = createSession(browser.tab().scope, LOCAL).use();
   assert.match(id, RANDOM);
-  assert.equal(createSession(browser.tab().scope, true).use(), id);
+  assert.equal(createSession(browser.tab().scope, LOCAL).use(), id);
 });
 
 test('session: renewed after 24 h idle, not before', async () => {
   const browser = new Browser();
-  const first = createSession(browser.tab().scope, true).use();
+  const first = createSession(browser.tab().scope, LOCAL).use();
   browser.clock.now += IDLE_MS;
-  assert.equal(createSession(browser.tab().scope, true).use(), first);
+  assert.equal(createSession(browser.tab().scope, LOCAL).use(), first);
   browser.clock.now += IDLE_MS + 1;
-  assert.notEqual(createSession(browser.tab().scope, true).use(), first);
+  assert.notEqual(createSession(browser.tab().scope, LOCAL).use(), first);
 });
 
 test('session: a tab that slept a day renews too, also in memory', () => {
   for (const persistent of [true, false]) {
     const browser = new Browser();
-    const session = createSession(browser.tab().scope, persistent);
+    const session = createSession(browser.tab().scope, { storage: persistent ? 'local' : 'none' });
     const first = session.use();
     browser.clock.now += IDLE_MS + 1;
     assert.notEqual(session.use(), first);
@@ -106,7 +107,7 @@ for (const [name, options, persistent] of [
 ])
   test(`session: ${name} is memory only`, () => {
     const browser = new Browser();
-    const session = createSession(browser.tab(options).scope, persistent);
+    const session = createSession(browser.tab(options).scope, { storage: persistent ? 'local' : 'none' });
     assert.equal(session.use(), session.use());
     assert.equal(browser.storage.getItem(STORAGE_KEY), null);
   });
@@ -115,7 +116,7 @@ test('session: what is in storage and is no id is replaced', () => {
   for (const text of ['', 'null', '{', '{"id":"a b","at":1790000000000}', '{"id":5}', '[]']) {
     const browser = new Browser();
     browser.storage.setItem(STORAGE_KEY, text);
-    assert.match(createSession(browser.tab().scope, true).use(), RANDOM, text);
+    assert.match(createSession(browser.tab().scope, LOCAL).use(), RANDOM, text);
   }
 });
 
@@ -127,10 +128,10 @@ test('ids: 128 random bits, also on plain http, in letters that the daemon takes
   }
 });
 
-test('sampler: at most one a frame, the newest; none while hidden; the newest when shown', () => {
+test('sampler: at most one a frame, the newest; while hidden each at once, as such; the newest when shown', () => {
   const tab = new Browser().tab();
   const got = [];
-  const sampler = createSampler(tab.scope, ({ n }) => got.push(n));
+  const sampler = createSampler(tab.scope, ({ n }, hidden) => got.push(hidden ? -n : n));
   for (const n of [1, 2, 3]) sampler.push({ n });
   assert.deepEqual(got, []);
   tab.frame();
@@ -144,23 +145,13 @@ test('sampler: at most one a frame, the newest; none while hidden; the newest wh
   tab.document.hidden = false;
   sampler.flush();
   tab.frame();
-  assert.deepEqual(got, [3, 5]);
+  assert.deepEqual(got, [3, -4, -5, 5]);
   sampler.push({ n: 6 });
   sampler.stop();
   tab.frame();
-  assert.deepEqual(got, [3, 5]);
-});
-
-test('session: kept says whether the next page finds it', () => {
-  const kept = (options, persistent) => {
-    const session = createSession(new Browser().tab(options).scope, persistent);
-    const before = session.kept();
-    session.use();
-    return [before, session.kept()];
-  };
-  assert.deepEqual(kept({}, true), [false, true]);
-  assert.deepEqual(kept({}, false), [false, false]);
-  assert.deepEqual(kept({ storage: false }, true), [false, false]);
+  tab.document.hidden = true;
+  sampler.push({ n: 7 });
+  assert.deepEqual(got, [3, -4, -5, 5]);
 });
 
 test('timer: one that is overdue lets first happen what else is due', async () => {
@@ -183,9 +174,9 @@ test('timer: one that is overdue lets first happen what else is due', async () =
 
 test('session: what the leader said is newer than what storage still shows', async () => {
   const browser = new Browser();
-  const stale = createSession(browser.tab().scope, true).use();
+  const stale = createSession(browser.tab().scope, LOCAL).use();
   await browser.clock.advance(1000);
-  const session = createSession(browser.tab().scope, true);
+  const session = createSession(browser.tab().scope, LOCAL);
   session.adopt('from-the-leader');
   assert.equal(session.use(), 'from-the-leader');
   assert.notEqual(stale, 'from-the-leader');

@@ -17,9 +17,10 @@ const packed = async (file) => gzipSync(await bytes(file), { level: 9 }).length;
 
 /** min+gzip. The core is what every visitor of a shop loads; the script has the element with it. */
 const LIMITS = [
-  ['client.mjs', 5000],
-  ['client.js', 7000],
-  ['element.mjs', 2000],
+  ['client.mjs', 6000],
+  ['client.js', 9500],
+  ['element.mjs', 2400],
+  ['track.mjs', 600],
 ];
 for (const [file, limit] of LIMITS)
   test(`${file} is at most ${limit} bytes`, async (t) => {
@@ -54,9 +55,12 @@ function node(dir, source) {
 
 test('the package: exports, no side effects, no dependencies, nothing private', async () => {
   await withPackage(async (dir, manifest) => {
-    assert.equal(manifest.sideEffects, false);
+    assert.deepEqual(manifest.sideEffects, ['./client.js'], 'only the script does something by itself');
     for (const name of ['private', 'dependencies', 'devDependencies', 'scripts'])
       assert.equal(manifest[name], undefined);
+    for (const name of ['license', 'description', 'keywords', 'engines', 'types', 'main', 'module'])
+      assert.ok(manifest[name], name);
+    for (const file of manifest.files) await bytes(file);
     const said = node(
       dir,
       `import * as core from 'active-users-client'; import * as element from 'active-users-client/element';
@@ -64,6 +68,28 @@ test('the package: exports, no side effects, no dependencies, nothing private', 
     );
     assert.equal(said.trim(), 'ActiveUsersClient ActiveUsersElement,defineActiveUsers');
   });
+});
+
+test('CommonJS has the same, and shares one client between its own parts', async () => {
+  await withPackage(async (dir) => {
+    const said = node(
+      dir,
+      `import { createRequire } from 'node:module';
+       const require = createRequire(import.meta.url);
+       const core = require('active-users-client'), element = require('active-users-client/element');
+       console.log(Object.keys(core).join(), Object.keys(element).sort().join());
+       await new core.ActiveUsersClient({ customerId: 'a', apiUrl: 'http://a' }).init().catch((error) => console.log(error.message));`,
+    );
+    assert.equal(
+      said,
+      'ActiveUsersClient ActiveUsersElement,defineActiveUsers\nactive-users: needs a browser\n',
+    );
+  });
+});
+
+test('its README begins with what it is and npm install', async () => {
+  const text = (await bytes('README.md')).toString();
+  assert.match(text.slice(0, 400), /npm install active-users-client/);
 });
 
 test('imports without a window, and says so only when it is started', async () => {
@@ -78,16 +104,21 @@ test('imports without a window, and says so only when it is started', async () =
        await client.init().catch((error) => console.log(error.message));
        client.destroy();`,
     );
-    assert.equal(said, 'null offline\nactive-users: init() needs a browser\n');
+    assert.equal(said, 'null offline\nactive-users: needs a browser\n');
   });
 });
 
 const TYPED = `
 import { ActiveUsersClient, type ActiveUsersEvent, type ClientConfig, type Metrics } from 'active-users-client';
 import { defineActiveUsers } from 'active-users-client/element';
-const config: ClientConfig = { customerId: 'a', apiUrl: 'http://a', getToken: async () => 'x' };
+const token = undefined as (() => string) | undefined;
+const websocketUrl = undefined as string | undefined;
+const config: ClientConfig = { customerId: 'a', apiUrl: 'http://a', getToken: token, websocketUrl, debug: undefined };
+const element = document.querySelector('active-users');
+element?.state.startsWith('off') || element?.metrics?.count.toFixed();
+document.createElement('active-users').setAttribute('customer', 'a');
 const client = new ActiveUsersClient(config);
-const off: () => void = client.onMetrics((metrics: Metrics) => metrics.count.toFixed(metrics.smoothed));
+const off: () => void = client.onMetrics((metrics: Metrics) => metrics.count.toFixed(metrics.smoothed), { whileHidden: true });
 client.subscribe((event: ActiveUsersEvent) => {
   switch (event.type) {
     case 'metrics': return event.metrics.ema;
@@ -101,7 +132,7 @@ client.subscribe((event: ActiveUsersEvent) => {
   }
 });
 await client.init({ signal: new AbortController().signal });
-const mode: 'websocket' | 'polling' | 'offline' = client.getConnectionStatus().mode;
+const mode: 'websocket' | 'sse' | 'polling' | 'offline' = client.getConnectionStatus().mode;
 // @ts-expect-error before the first message there are none
 client.getMetrics().count;
 // @ts-expect-error customerId is required
@@ -126,8 +157,9 @@ const TSC = [
 const BUNDLER = ['--module', 'esnext', '--moduleResolution', 'bundler'];
 
 async function assertCompiles(dir, source, ...flags) {
-  await writeFile(path.join(dir, 'use.mts'), source);
-  const result = spawnSync(process.execPath, [...TSC, ...flags, 'use.mts'], {
+  const { file } = typeof flags.at(-1) === 'object' ? flags.pop() : { file: 'use.mts' };
+  await writeFile(path.join(dir, file), source);
+  const result = spawnSync(process.execPath, [...TSC, ...flags, file], {
     cwd: dir,
     encoding: 'utf8',
   });
@@ -138,16 +170,67 @@ test('the types are whole, strict, and find a mistake', () =>
   withPackage(async (dir) => {
     await assertCompiles(dir, TYPED, ...BUNDLER);
     await assertCompiles(dir, TYPED, '--module', 'nodenext');
+    const common = `import client = require('active-users-client');
+      const it: client.Metrics | null = new client.ActiveUsersClient({ customerId: 'a', apiUrl: 'http://a' }).getMetrics();
+      export = it;`;
+    await assertCompiles(dir, common, '--module', 'nodenext', { file: 'use.cts' });
   }));
 
-test('the React example of the docs compiles against React’s own types', async () => {
-  const docs = await readFile(path.join(BUILD, 'README.md'), 'utf8');
-  const [, example] = /```tsx\n([\s\S]*?)```/.exec(docs);
+const REACT = `
+import { createElement } from 'react';
+import { useActiveUsers } from 'active-users-client/react';
+export function Here({ customerId, consent }: { customerId: string; consent: boolean }) {
+  const metrics = useActiveUsers(consent ? { customerId, apiUrl: 'https://presence.example' } : null);
+  return <p hidden={!metrics}>{metrics?.count} <active-users customer={customerId} label="Leute" watch quiet="" className="x">…</active-users></p>;
+}
+// @ts-expect-error no such storage
+export const wrong = <active-users customer="a" storage="session" />;
+createElement(Here, { customerId: 'a', consent: true });
+`;
+
+const VUE = `
+import { computed, ref } from 'vue';
+import { useActiveUsers } from 'active-users-client/vue';
+const metrics = useActiveUsers(() => ({ customerId: 'a', apiUrl: 'https://presence.example' }), { whileHidden: true });
+export const text = computed(() => metrics.value?.count.toFixed());
+useActiveUsers(ref(null));
+`;
+
+/** React and Vue as the SDK's own tools have them. */
+async function withFrameworks(run) {
   await withPackage(async (dir) => {
-    for (const name of ['@types', 'csstype'])
-      await symlink(path.join(SOURCES, 'node_modules', name), path.join(dir, 'node_modules', name));
-    await assertCompiles(dir, example, ...BUNDLER, '--skipLibCheck');
+    const modules = path.join(dir, 'node_modules');
+    for (const name of ['@types', '@vue', '@babel', 'csstype', 'react', 'vue'])
+      await symlink(path.join(SOURCES, 'node_modules', name), path.join(modules, name));
+    await run(dir);
   });
+}
+
+test('the hook and the element compile against React’s own types, the composable against Vue’s', () =>
+  withFrameworks(async (dir) => {
+    for (const flags of [BUNDLER, ['--module', 'nodenext']]) {
+      const react = [...flags, '--skipLibCheck', '--jsx', 'react-jsx', { file: 'use.tsx' }];
+      await writeFile(path.join(dir, 'package.json'), '{"type":"module"}');
+      await assertCompiles(dir, REACT, ...react);
+      await assertCompiles(dir, VUE, ...flags, '--skipLibCheck');
+    }
+  }));
+
+test('the hook and the composable import on a server, also by require()', () =>
+  withFrameworks(async (dir) => {
+    const said = node(
+      dir,
+      `import { createRequire } from 'node:module';
+       const require = createRequire(import.meta.url);
+       for (const name of ['react', 'vue'])
+         console.log(Object.keys(await import('active-users-client/' + name)).join(), Object.keys(require('active-users-client/' + name)).join());`,
+    );
+    assert.equal(said.trim(), 'useActiveUsers useActiveUsers\nuseActiveUsers useActiveUsers');
+  }));
+
+test('the hook says that it is a client component, before anything else', async () => {
+  for (const file of ['react.mjs', 'react.cjs'])
+    assert.match((await bytes(file)).toString(), /^'use client';/);
 });
 
 test('a bundler drops what is not used', async () => {
@@ -172,7 +255,7 @@ test('a bundler drops what is not used', async () => {
 test('no unload listener and no beacon of page views in what is shipped', async () => {
   for (const [file] of LIMITS) {
     const text = (await bytes(file)).toString();
-    assert.doesNotMatch(text, /["'](before)?unload["']|document\.cookie|\beval\(/, file);
+    assert.doesNotMatch(text, /["'](before)?unload["']|\beval\(/, file);
   }
 });
 

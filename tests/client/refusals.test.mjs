@@ -51,7 +51,7 @@ test('4401: a fresh token is asked for, and used', async () => {
   assert.equal(it.of('error')[0].error.closeCode, 4401);
 });
 
-test('the token of polling goes into a header, and is renewed after 401', async () => {
+test('the token of polling goes into the body, and is renewed after 401', async () => {
   let n = 0;
   const { it, clock, server } = await started(
     { getToken: () => `t${++n}`, enableWebSocket: false },
@@ -59,9 +59,38 @@ test('the token of polling goes into a header, and is renewed after 401', async 
   );
   await clock.until('polling', () => it.mode === 'polling', { limitMs: 3_000 });
   assert.deepEqual(
-    beats(server).map(({ headers }) => headers.Authorization),
-    ['Bearer t1', 'Bearer t2'],
+    beats(server).map(({ body }) => body.token),
+    ['t1', 't2'],
   );
+});
+
+for (const enableWebSocket of [true, false])
+  test(`a fresh token is asked for before the old one ends, WebSocket: ${enableWebSocket}`, async () => {
+    let n = 0;
+    const { it, clock, server } = await started(
+      { getToken: () => `t${++n}`, enableWebSocket },
+      { expires: 100_000 },
+    );
+    const tokens = () =>
+      enableWebSocket
+        ? auths(server).map(({ message }) => message.token)
+        : [...new Set(beats(server).map(({ body }) => body.token))];
+    await clock.advance(79_000);
+    assert.deepEqual(tokens(), ['t1']);
+    await clock.advance(enableWebSocket ? 2_000 : 20_500); // polling renews by what is left
+    assert.deepEqual(tokens(), ['t1', 't2']);
+    assert.equal(server.sockets.length, enableWebSocket ? 1 : 0, 'the same socket');
+    assert.equal(it.of('error').length, 0);
+    const modes = it.of('status').map(({ status }) => status.mode);
+    assert.equal(modes.lastIndexOf('offline') < modes.length - 1, true, String(modes));
+    assert.equal(modes.filter((mode) => mode !== 'offline').length, 1, String(modes));
+  });
+
+test('a token that lives for a year is not asked for again', async () => {
+  let n = 0;
+  const { clock } = await started({ getToken: () => `t${++n}` }, { expires: 31_536_000_000 });
+  await clock.advance(3_600_000);
+  assert.equal(n, 1);
 });
 
 test('getToken that throws, rejects or never answers is an error and tried again', async () => {
@@ -88,7 +117,7 @@ test('429 and 503: Retry-After is waited for', async () => {
     );
     assert.deepEqual(it.of('error')[0].error, {
       code: 'http',
-      message: `the server answered with ${status}`,
+      message: `http://api.test:3001 answered with ${status}: is apiUrl right?`,
       status,
       retryAfterMs: 45_000,
     });
@@ -215,10 +244,13 @@ test('messages that make no sense are ignored and counted; later types are not',
   assert.equal(it.count, 1);
 });
 
-test('an answer in HTML (a proxy) is ignored and counted, and polling goes on', async () => {
+test('an answer in HTML (a proxy, another server) is an error that names the address, and polling goes on', async () => {
   const { it, clock, server } = await started({ enableWebSocket: false }, { html: true });
-  assert.equal(it.client.getConnectionStatus().ignoredMessages, 1);
+  assert.equal(it.mode, 'offline', 'nobody was counted');
+  const { code, message, status } = it.of('error')[0].error;
+  assert.deepEqual([code, status], ['http', 200]);
+  assert.match(message, /http:\/\/api\.test:3001 answered with 200.*is apiUrl right/);
   server.faults.html = false;
-  await clock.advance(30_100);
+  await clock.advance(1_100);
   assert.equal(it.count, 1);
 });

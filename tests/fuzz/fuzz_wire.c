@@ -1,23 +1,13 @@
-/* Throws bytes at every parser of wire.h, and prints what they took. A libFuzzer
- * entry point, needs no corpus:
- *
- *   clang -std=c11 -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Iinclude \
- *     -Isrc/server tests/fuzz/fuzz_wire.c src/server/wire*.c \
- *     src/server/utils/{buffer,frame}.c -lcjson -lm -o build/fuzz_wire
- *   build/fuzz_wire -max_len=1000 -max_total_time=60
- *
- * The first byte picks the parser, the rest is its text. */
+/* Every parser of wire.h: what is taken can be printed, and reads back the same. The first byte
+ * picks the parser, the rest is its text. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire.h"
+#include "fuzz.h"
+#include "wire/wire.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok) {
-  if (!ok) abort();
-}
+enum { MAX_GRACE_MS = 10000 };
 
 /* The memory is there, so AU_ENOMEM would mean that cJSON refused what the scan took. */
 static bool taken(au_status status, const wire_error *error) {
@@ -41,7 +31,7 @@ static void check_beat(const au_beat *beat) {
   buffer_init(&out, WIRE_MAX_BODY_BYTES);
   wire_print_presence(&out, beat, 1700000000000);
   must(!out.failed);
-  must(wire_parse_presence(buffer_slice(&out), &back) == AU_OK);
+  must(wire_parse_presence(buffer_slice(&out), 1700000000000, &back) == AU_OK);
   must(slice_eq(beat->customer_id, back.beat.customer_id));
   must(slice_eq(beat->session_id, back.beat.session_id));
   must(slice_eq(beat->tab_id, back.beat.tab_id));
@@ -84,12 +74,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   wire_error error;
   if (size == 0) return 0;
   /* In a block that ends with the text, so that ASan sees a byte read too many. */
-  char *copy = malloc(size - 1);
-  must(copy != NULL || size == 1);
-  if (size > 1) memcpy(copy, data + 1, size - 1);
+  char *copy = fuzz_copy(data + 1, size - 1);
   au_slice text = {copy, size - 1};
 
-  switch (data[0] % 4) {
+  switch (data[0] % 8) {
   case 0: {
     wire_beat beat;
     if (!taken(wire_parse_beat(text, &beat, &error), &error)) break;
@@ -104,13 +92,40 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   case 2: {
     wire_beat beat;
-    if (taken(wire_parse_presence(text, &beat), NULL)) check_beat(&beat.beat);
+    if (taken(wire_parse_presence(text, 1700000000000, &beat), NULL)) check_beat(&beat.beat);
     break;
   }
-  default: {
+  case 3: {
     char customer_id[AU_ID_MAX];
     au_metrics metrics;
     if (taken(wire_parse_metrics(text, customer_id, &metrics), NULL)) check_metrics(&metrics);
+    break;
+  }
+  case 4: {
+    wire_beat beat;
+    int64_t grace_ms;
+    if (!taken(wire_parse_leave(text, MAX_GRACE_MS, &beat, &grace_ms, &error), &error)) break;
+    must(grace_ms >= 0 && grace_ms <= MAX_GRACE_MS);
+    check_beat(&beat.beat);
+    break;
+  }
+  case 5: {
+    wire_block block;
+    if (!taken(wire_parse_block(text, &block, &error), &error)) break;
+    must(block.target.len > 0 && block.target.len <= sizeof block.bytes);
+    must(block.seconds >= 1 && block.seconds <= WIRE_MAX_BLOCK_S);
+    break;
+  }
+  case 6: {
+    wire_token_header header;
+    if (taken(wire_parse_token_header(text, &header), NULL))
+      must(header.key_id.len <= WIRE_MAX_KEY_ID_BYTES);
+    break;
+  }
+  default: {
+    wire_claims claims;
+    if (taken(wire_parse_claims(text, &claims), NULL))
+      must(id_or_empty(claims.customer_id) && id_or_empty(claims.session_id));
   }
   }
   free(copy);

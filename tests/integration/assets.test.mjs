@@ -12,8 +12,10 @@ const build = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../
 const FILES = [
   ['/client.js', 'text/javascript; charset=utf-8', 'client.js'],
   ['/client.mjs', 'text/javascript; charset=utf-8', 'client.mjs'],
+  ['/track.mjs', 'text/javascript; charset=utf-8', 'track.mjs'],
   ['/client.d.ts', 'text/plain; charset=utf-8', 'client.d.ts'],
   ['/', 'text/html; charset=utf-8', null],
+  ['/dashboard', 'text/html; charset=utf-8', 'dashboard.html'],
 ];
 
 suite('assets', async (test, shared) => {
@@ -77,7 +79,7 @@ suite('assets', async (test, shared) => {
       ).on('error', reject);
     });
     assert.deepEqual(gunzipSync(bytes), await readFile(path.join(build, 'client.mjs')));
-    assert.ok(bytes.length <= 5000, `${bytes.length} bytes`);
+    assert.ok(bytes.length <= 6000, `${bytes.length} bytes`);
   });
 
   test('scripts are cached for an hour and readable from any page; the demo has a policy and is asked for each time', async () => {
@@ -88,6 +90,7 @@ suite('assets', async (test, shared) => {
     const page = await daemon.get('/');
     assert.equal(page.headers['cache-control'], 'no-cache');
     assert.match(page.headers['content-security-policy'], /^default-src 'none'; script-src 'self' 'sha256-/);
+    assert.match(page.headers['content-security-policy'], /; frame-ancestors 'none'$/);
     assert.doesNotMatch(page.headers['content-security-policy'], /unsafe/);
   });
 

@@ -175,7 +175,7 @@ suite('configuration', async (test, shared) => {
     );
   };
 
-  /** Flag, environment, default: contract §2, what issue 3 asks for of it. */
+  /** Flag, environment, default: contract §2. */
   const table = [
     ['host', 'AU_HOST', '"0.0.0.0"'],
     ['http-port', 'AU_HTTP_PORT', '3001'],
@@ -185,6 +185,11 @@ suite('configuration', async (test, shared) => {
     ['redis-url', 'AU_REDIS_URL', '""'],
     ['redis-ca', 'AU_REDIS_CA', '""'],
     ['presence-ttl', 'AU_PRESENCE_TTL', '180'],
+    ['admin-port', 'AU_ADMIN_PORT', '""'],
+    ['admin-host', 'AU_ADMIN_HOST', '"127.0.0.1"'],
+    ['admin-token', 'AU_ADMIN_TOKEN', '""'],
+    ['privacy', 'AU_PRIVACY', 'standard'],
+    ['privacy-key', 'AU_PRIVACY_KEY', '""'],
     ['ema-alpha', 'AU_EMA_ALPHA', '0.2'],
     ['ema-interval', 'AU_EMA_INTERVAL_MS', '30000'],
     ['rate-ip', 'AU_RATE_IP', '100'],
@@ -195,6 +200,7 @@ suite('configuration', async (test, shared) => {
     ['header-timeout', 'AU_HEADER_TIMEOUT_MS', '10000'],
     ['ws-auth-timeout', 'AU_WS_AUTH_TIMEOUT_MS', '10000'],
     ['drain', 'AU_DRAIN_MS', '3000'],
+    ['metrics-customers', 'AU_METRICS_CUSTOMERS', '0'],
     ['max-connections', 'AU_MAX_CONNECTIONS', '0'],
     ['max-customers', 'AU_MAX_CUSTOMERS', '100000'],
     ['max-sessions', 'AU_MAX_SESSIONS', '1000000'],
@@ -244,6 +250,8 @@ suite('configuration', async (test, shared) => {
       host: '127.0.0.1',
       'redis-url': 'redis://localhost',
       'redis-ca': '/ca.pem',
+      'admin-host': '::',
+      privacy: 'strict',
       'allowed-origins': 'https://a.example',
       'trusted-proxies': '10.0.0.0/8',
       'enable-websocket': 'false',
@@ -253,9 +261,11 @@ suite('configuration', async (test, shared) => {
       'log-format': 'json',
     };
     for (const [flag, variable, standard] of table) {
-      const value = texts[flag] ?? String(Number(standard) + 1);
+      const value = texts[flag] ?? String(Number(standard.replaceAll('"', '')) + 1);
       const settings = await inForce([], { [variable]: value });
-      assert.equal(settings[flag].value.replaceAll('"', ''), value, variable);
+      const secret = flag === 'admin-token' || flag === 'privacy-key';
+      const shown = secret ? '***' : value;
+      assert.equal(settings[flag].value.replaceAll('"', ''), shown, variable);
     }
   });
 

@@ -30,6 +30,20 @@ suite('CORS', async (test, shared) => {
     }
   });
 
+  test('a preflight allows whatever headers it asks for', async () => {
+    const ask = async (headers) => {
+      const answer = await open.request('OPTIONS', '/presence/beat', {
+        headers: { origin: 'https://any.example', 'access-control-request-headers': headers },
+      });
+      assert.equal(answer.status, 204);
+      return answer.headers['access-control-allow-headers'];
+    };
+    for (const tracing of ['baggage,content-type,sentry-trace', 'traceparent, x-b3_~.!'])
+      assert.equal(await ask(tracing), tracing);
+    for (const odd of ['a: b', 'a;b', '"x"', '<script>', 'x'.repeat(3000), ''])
+      assert.equal(await ask(odd), 'Content-Type, Authorization', odd);
+  });
+
   test('OPTIONS * is answered too', async (t) => {
     const connection = await open.connect(t);
     connection.send(httpText('OPTIONS', '*'));
@@ -96,6 +110,46 @@ suite('CORS', async (test, shared) => {
       assert.equal(await listed.count(beat.customerId), 0, 'a refused join stores nothing');
     });
   }
+
+  test('health and the exposition are for no page: no CORS headers, whatever the origin', async () => {
+    for (const daemon of [open, listed])
+      for (const origin of ['https://shop.example', 'https://evil.example'])
+        for (const target of ['/health', '/ready', '/metrics']) {
+          const answer = await daemon.get(target, { origin });
+          assert.equal(answer.status, 200, target);
+          assert.deepEqual(corsHeaders(answer), [], target);
+        }
+    const read = await listed.get('/metrics?customerId=a', { origin: 'https://shop.example' });
+    assert.equal(read.headers['access-control-allow-origin'], 'https://shop.example');
+  });
+
+  test('what is made for one request is kept by no cache and read as nothing else', async (t) => {
+    const beat = aBeat();
+    const answers = [
+      await open.post('join', beat),
+      await open.post('beat', beat),
+      await open.post('leave', beat),
+      await open.post('join', '{'),
+      await open.get('/metrics?customerId=a'),
+      await open.get('/metrics?customerId='),
+      await open.get('/metrics'),
+      await open.get('/health'),
+      await open.get('/ready'),
+      await open.get('/none'),
+      await open.get('/presence/join'),
+      await preflight(open, 'https://any.example'),
+      await listed.post('join', beat, { origin: 'https://evil.example' }),
+    ];
+    const connection = await open.connect(t);
+    connection.send('GET / HTTP/1.1\r\n\r\n');
+    answers.push(await connection.response());
+    for (const answer of answers) {
+      assert.equal(answer.headers['cache-control'], 'no-store', `${answer.status} ${answer.text}`);
+      assert.equal(answer.headers['x-content-type-options'], 'nosniff');
+    }
+    const asset = await open.get('/client.js');
+    assert.notEqual(asset.headers['cache-control'], 'no-store');
+  });
 
   test('a request without Origin comes from no browser and is served', async () => {
     assert.equal((await listed.post('join', aBeat())).status, 200);

@@ -1,7 +1,9 @@
 // What is written to the log, and what never is.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { readFile, rename } from 'node:fs/promises';
+import net from 'node:net';
 import path from 'node:path';
 
 import {
@@ -127,5 +129,55 @@ suite('logs', async (test) => {
     assert.deepEqual(await process.waitExit(), { code: 0, signal: null });
     assert.notEqual(await readFile(file, 'utf8'), '', 'the end was logged into the new one');
     assert.equal(process.stderr, '');
+  });
+
+  /** What no log is written to. */
+  const NO_LOGS = [
+    ['a FIFO that nobody reads', (file) => execFileSync('mkfifo', [file])],
+    ['a folder', (file) => mkdirSync(file)],
+    ['a socket', (file) => net.createServer().listen(file)],
+    ['a symbolic link', (file) => symlinkSync('/dev/null', file)],
+  ];
+
+  for (const [name, make] of NO_LOGS) {
+    test(`${name} as log file: status 1 and one line, at SIGHUP the old file is kept`, async (t) => {
+      const dir = await tempDir(t);
+      const bad = path.join(dir, 'bad');
+      const server = make(bad);
+      if (server instanceof net.Server) defer(t, () => server.close());
+      const refused = new Process(DAEMON, ['--http-port=0', '--ws-port=0', `--log-file=${bad}`]);
+      defer(t, () => refused.kill('SIGKILL'));
+      assert.deepEqual(await refused.waitExit(), { code: 1, signal: null }, refused.stderr);
+      assert.match(refused.stderr, /^active-users: log-file: cannot open \S+bad: [^\n]+\n$/);
+
+      const file = path.join(dir, 'au.log');
+      const args = ['--host=127.0.0.1', '--http-port=0', '--ws-port=0', '--drain=0'];
+      const daemon = new Process(DAEMON, [...args, `--log-file=${file}`]);
+      defer(t, () => daemon.kill('SIGKILL'));
+      const log = () => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+      await waitFor('the first line', () => log().includes('listening'));
+      const kept = `${file}.1`;
+      renameSync(file, kept);
+      renameSync(bad, file);
+      daemon.kill('SIGHUP');
+      await waitFor('the complaint', () =>
+        readFileSync(kept, 'utf8').match(/error main log not reopened file=\S+ error=.*\n/),
+      );
+      daemon.kill('SIGTERM');
+      assert.deepEqual(await daemon.waitExit(), { code: 0, signal: null });
+      assert.match(readFileSync(kept, 'utf8'), /server stopped/);
+    });
+  }
+
+  test('/dev/stdout is the pipe or socket that a service manager gave', async (t) => {
+    const args = ['--host=127.0.0.1', '--http-port=0', '--ws-port=0', '--drain=0'];
+    const daemon = new Process(DAEMON, [...args, '--log-file=/dev/stdout']);
+    defer(t, () => daemon.kill('SIGKILL'));
+    await waitFor('the line', () => daemon.stdout.includes('server listening'));
+    daemon.kill('SIGHUP');
+    await waitFor('the next', () => daemon.stdout.includes('server reloaded'));
+    daemon.kill('SIGTERM');
+    assert.deepEqual(await daemon.waitExit(), { code: 0, signal: null });
+    assert.equal(daemon.stderr, '');
   });
 });

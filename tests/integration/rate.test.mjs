@@ -54,18 +54,22 @@ suite(
     test('each answer carries the state of the customer limit', async (t) => {
       const daemon = await startDaemon(t, { 'rate-ip': 100, 'rate-customer': 50 });
       const beat = aBeat();
+      const read = () => daemon.get(`/metrics?customerId=${beat.customerId}`);
       const requests = [
-        () => daemon.post('join', beat),
-        () => daemon.post('beat', beat),
-        () => daemon.post('beat?metrics=1', beat),
-        () => daemon.get(`/metrics?customerId=${beat.customerId}`),
-        () => daemon.post('leave', beat),
+        [() => daemon.post('join', beat), 49],
+        [() => daemon.post('beat', beat), 48],
+        [() => daemon.post('beat?metrics=1', beat), 47],
+        [read, 49, 'reads have a limit of their own'],
+        [read, 48],
+        [() => daemon.post('leave', beat), 47, 'a leave of a live session is free'],
+        [() => daemon.post('leave', beat), 46, 'a leave of none is not'],
+        [() => daemon.post('beat', beat), 46, 'a new session costs its IP, not the customer'],
       ];
-      for (const [i, request] of requests.entries()) {
+      for (const [request, remaining, why] of requests) {
         const answer = await request();
         assertAllowed(answer);
         assert.equal(answer.headers['x-ratelimit-limit'], '50');
-        assert.equal(answer.headers['x-ratelimit-remaining'], String(49 - i));
+        assert.equal(answer.headers['x-ratelimit-remaining'], String(remaining), why);
         assertReset(answer);
       }
       const other = await daemon.post('join', aBeat());
@@ -75,13 +79,16 @@ suite(
     test('over the customer limit: 429 that says so, until the window ends', async (t) => {
       const daemon = await startDaemon(t, { 'rate-ip': 100, 'rate-customer': 3 });
       const beat = aBeat();
+      const read = () => daemon.get(`/metrics?customerId=${beat.customerId}`);
       for (let i = 0; i < 3; i += 1) assertAllowed(await daemon.post('join', beat));
-      for (const action of ['join', 'beat', 'leave'])
+      for (const action of ['join', 'beat'])
         assertBlocked(await daemon.post(action, beat), 'customer', 3);
-      assertBlocked(await daemon.get(`/metrics?customerId=${beat.customerId}`), 'customer', 3);
+      for (let i = 0; i < 3; i += 1) assertAllowed(await read());
+      assertBlocked(await read(), 'customer', 3);
       assertAllowed(await daemon.post('join', aBeat()));
       const samples = await daemon.samples();
-      assert.equal(samples.get('au_rate_limited_customer_total'), 4);
+      assert.equal(samples.get('au_rate_limited_customer_total'), 2);
+      assert.equal(samples.get('au_rate_limited_customer_reads_total'), 1);
       assert.equal(samples.get('au_rate_limited_ip_total'), 0);
     });
 
@@ -89,7 +96,11 @@ suite(
       const daemon = await startDaemon(t, { 'rate-ip': 3, 'rate-customer': 100 });
       for (let i = 0; i < 3; i += 1) assertAllowed(await daemon.post('join', aBeat()));
       assertBlocked(await daemon.post('join', aBeat()), 'ip', 3);
+      for (let i = 0; i < 3; i += 1) assertAllowed(await daemon.get(`/metrics?customerId=a${i}`));
       assertBlocked(await daemon.get('/metrics?customerId=a'), 'ip', 3);
+      const samples = await daemon.samples();
+      assert.equal(samples.get('au_rate_limited_ip_total'), 1);
+      assert.equal(samples.get('au_rate_limited_ip_reads_total'), 1);
     });
 
     test('a request blocked by the customer limit does not use up the IP limit', async (t) => {
@@ -115,12 +126,12 @@ suite(
       const daemon = await startDaemon(t, { ...TRUSTING, 'rate-ip': 1 });
       const beat = aBeat();
       assertAllowed(await daemon.post('join', beat, from('192.0.2.1')));
-      assertBlocked(await daemon.post('leave', beat, from('192.0.2.1')), 'ip', 1);
-      assertBlocked(
-        await daemon.post('join', aBeat({ customerId: beat.customerId }), from('192.0.2.1')),
-        'ip',
-        1,
-      );
+      for (const action of ['join', 'leave'])
+        assertBlocked(
+          await daemon.post(action, { ...beat, tabId: 'another' }, from('192.0.2.1')),
+          'ip',
+          1,
+        );
       const metrics = await daemon.get(`/metrics?customerId=${beat.customerId}`, from('192.0.2.2'));
       assert.equal(metrics.json.count, 1);
     });
@@ -170,7 +181,8 @@ suite(
         });
         for (const beat of beats) assertAllowed(await daemon.post('beat', beat));
         assertBlocked(await daemon.post('beat', beats[0]), 'customer', 3);
-        assertBlocked(await daemon.post('beat', aBeat({ customerId })), 'customer', 3);
+        assertBlocked(await daemon.post('join', aBeat({ customerId })), 'customer', 3);
+        assertAllowed(await daemon.post('beat', aBeat({ customerId })));
         assert.equal(
           (await daemon.post('join', aBeat())).status,
           200,

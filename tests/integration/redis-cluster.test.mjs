@@ -7,6 +7,7 @@ import {
   beginMove,
   endMove,
   freshId,
+  info,
   moveKey,
   moveKeys,
   slotOf,
@@ -21,6 +22,14 @@ import {
   waitReady,
   waitWhole,
 } from './harness.mjs';
+
+/** A daemon subscribes at one node, whichever that is. */
+const subscribers = async (node, customerId) =>
+  (await node.ask.call('PUBSUB', 'NUMSUB', `metrics:${customerId}`))[1];
+const isSubscribed = async (cluster, customerId) => {
+  for (const node of cluster.masters) if ((await subscribers(node, customerId)) > 0) return true;
+  return false;
+};
 
 const health = async (daemon) => (await daemon.get('/health')).json;
 
@@ -65,11 +74,13 @@ suite('a cluster of three masters', async (test, shared) => {
       const [customerId] = cluster.customersOf(master, 1, freshId('tick'));
       const beat = aBeat({ customerId });
       await one.must('join', beat);
-      await waitFor('a tick', async () => (await two.metrics(customerId)).ema === 1);
+      // Until its first tick GET /metrics gives the count.
+      await waitFor('a tick', () => master.ask.call('GET', `ema:{${customerId}}`));
       await one.must('leave', beat);
       await waitFor(
-        'no key to be left',
-        async () => (await master.ask.keys(`*{${customerId}}*`)).every((key) => key.startsWith('au:left:')),
+        'no key to be left but tombstones and the history',
+        async () =>
+          (await master.ask.keys(`*{${customerId}}*`)).every((key) => /^au:(left|min|hour|uniq|peak):/.test(key)),
         { timeoutMs: 60_000 },
       );
       for (const { ask } of cluster.masters)
@@ -82,11 +93,7 @@ suite('a cluster of three masters', async (test, shared) => {
     for (const master of cluster.masters) {
       const [customerId] = cluster.customersOf(master, 1, freshId('socket'));
       const watcher = await Socket.join(t, two.wsPort, { customerId });
-      await waitFor(
-        'the node to know who listens',
-        async () =>
-          (await master.ask.call('PUBSUB', 'NUMSUB', `metrics:${customerId}`))[1] === 1,
-      );
+      await waitFor('the subscription', () => isSubscribed(cluster, customerId));
       const beat = aBeat({ customerId });
       await one.must('join', beat);
       await watcher.update((data) => data.count === 1);
@@ -158,19 +165,15 @@ suite('slots that move', async (test, shared) => {
     await waitWhole(daemon);
   });
 
-  test('a listener follows its customer', async (t) => {
+  test('a listener hears its customer wherever it is served', async (t) => {
     const [from, , to] = cluster.masters;
     const [customerId] = cluster.customersOf(from, 1, freshId('heard'));
     const slot = slotOf(customerId);
     const watcher = await Socket.join(t, daemon.wsPort, { customerId });
-    const subscribers = async (node) =>
-      (await node.ask.call('PUBSUB', 'NUMSUB', `metrics:${customerId}`))[1];
-    await waitFor('the subscription', async () => (await subscribers(from)) === 1);
+    await waitFor('the subscription', () => isSubscribed(cluster, customerId));
     await endMove(slot, to, cluster.nodes);
     await daemon.must('join', aBeat({ customerId }));
     await watcher.update((data) => data.count === 1);
-    await waitFor('the subscription to move', async () => (await subscribers(to)) === 1);
-    await waitFor('the old one to end', async () => (await subscribers(from)) === 0);
     await daemon.must('join', aBeat({ customerId }));
     await watcher.update((data) => data.count === 2);
   });
@@ -192,7 +195,7 @@ suite('a node that is lost', async (test, shared) => {
       assert.equal(await daemon.count(beat.customerId), 1);
       assert.ok(Date.now() - began < 1000, `it took ${Date.now() - began} ms`);
       assert.equal(await master.ask.call('EXISTS', taggedKeyOf(beat)), 1);
-      await waitFor('a tick', async () => (await daemon.metrics(beat.customerId)).ema === 1);
+      await waitFor('a tick', () => master.ask.call('GET', `ema:{${beat.customerId}}`));
     }
   }
 
@@ -228,6 +231,62 @@ suite('a node that is lost', async (test, shared) => {
     await waitWhole(daemon);
     await daemon.waitCount(own.customerId, 1);
     await othersAreServed();
+  });
+}, { concurrency: 1 });
+
+suite('the node that a daemon subscribes at', async (test, shared) => {
+  const cluster = await startCluster(shared, { masters: 4, canIsolate: true });
+  const flags = { 'redis-url': cluster.url, 'ema-interval': 60_000 };
+  const [one, two] = [await startDaemon(shared, flags), await startDaemon(shared, flags)];
+  for (const daemon of [one, two]) await waitWhole(daemon);
+  const lost = [];
+
+  async function holderOf(customerId) {
+    for (const node of cluster.masters)
+      if (!lost.includes(node) && (await subscribers(node, customerId)) > 0) return node;
+    return undefined;
+  }
+
+  /** The customer's own server is another one than that of the subscription. */
+  async function watchedElsewhere(t, name) {
+    const prefix = freshId(name);
+    const probe = `${prefix}-probe`;
+    await Socket.join(t, two.wsPort, { customerId: probe });
+    await waitFor('a subscription', () => holderOf(probe));
+    const holder = await holderOf(probe);
+    const other = cluster.masters.find((node) => node !== holder && !lost.includes(node));
+    const [customerId] = cluster.customersOf(other, 1, prefix);
+    const watcher = await Socket.join(t, two.wsPort, { customerId });
+    await waitFor('the subscription', async () => (await holderOf(customerId)) === holder);
+    return { holder, customerId, watcher };
+  }
+
+  async function isHeardAgain(t, { holder, customerId, watcher }, began) {
+    lost.push(holder);
+    await waitFor('a subscription elsewhere', () => holderOf(customerId));
+    await one.must('join', aBeat({ customerId }));
+    await watcher.update((data) => data.count === 2);
+    t.diagnostic(`heard again after ${Date.now() - began} ms`);
+  }
+
+  test('is cut off from the others, though it answers: changes are heard again', async (t) => {
+    const watched = await watchedElsewhere(t, 'apart');
+    await one.must('join', aBeat({ customerId: watched.customerId }));
+    await watched.watcher.update((data) => data.count === 1);
+    cluster.isolate(watched.holder);
+    await waitFor('the node to know that it is alone', async () =>
+      (await info(watched.holder)).cluster_state === 'fail',
+    );
+    assert.equal(await watched.holder.ask.call('PING'), 'PONG');
+    await isHeardAgain(t, watched, Date.now());
+  });
+
+  test('is killed: changes are heard again', async (t) => {
+    const watched = await watchedElsewhere(t, 'killed');
+    await one.must('join', aBeat({ customerId: watched.customerId }));
+    await watched.watcher.update((data) => data.count === 1);
+    await watched.holder.crash();
+    await isHeardAgain(t, watched, Date.now());
   });
 }, { concurrency: 1 });
 

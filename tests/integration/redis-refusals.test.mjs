@@ -13,7 +13,7 @@ import {
   waitWhole,
 } from './harness.mjs';
 
-const refusalsOf = async (daemon) => (await daemon.samples()).get('au_store_errors_total');
+const refusalsOf = async (daemon) => (await daemon.samples()).get('au_store_errors_total{kind="refused"}');
 
 /** What the daemon said of refusals, in order. */
 const said = (daemon) =>

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import path from 'node:path';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 
 import {
   aBeat,
@@ -11,6 +11,8 @@ import {
   freePort,
   freshId,
   keyOf,
+  makeAuthority,
+  makeCertificate,
   run,
   Socket,
   startDaemon,
@@ -20,36 +22,6 @@ import {
   waitFor,
   waitReady,
 } from './harness.mjs';
-
-async function openssl(...args) {
-  const result = await run('openssl', args);
-  assert.equal(result.code, 0, result.stderr);
-}
-
-/** An authority of the test's own. */
-async function makeAuthority(dir, name) {
-  const file = path.join(dir, name);
-  await openssl(
-    ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`],
-    ...['-keyout', `${file}.key`, '-out', `${file}.crt`],
-  );
-  return { cert: `${file}.crt`, key: `${file}.key` };
-}
-
-/** A certificate of that authority for `names`, such as `DNS:localhost`. */
-async function makeCertificate(dir, name, authority, names, days = 2) {
-  const file = path.join(dir, name);
-  await openssl(
-    ...['req', '-newkey', 'rsa:2048', '-nodes', '-subj', `/CN=${name}`],
-    ...['-keyout', `${file}.key`, '-out', `${file}.csr`],
-  );
-  await writeFile(`${file}.ext`, `subjectAltName=${names}\n`);
-  await openssl(
-    ...['x509', '-req', '-in', `${file}.csr`, '-CA', authority.cert, '-CAkey', authority.key],
-    ...['-CAcreateserial', '-days', String(days), '-extfile', `${file}.ext`, '-out', `${file}.crt`],
-  );
-  return { cert: `${file}.crt`, key: `${file}.key` };
-}
 
 suite('Redis over TLS', async (test, shared) => {
   const dir = await tempDir(shared);
@@ -194,7 +166,7 @@ suite('Redis over TLS', async (test, shared) => {
     'a port without TLS': async (t) => ({
       url: (await startRedis(t)).url.replace('redis:', 'rediss:'),
       ca: ours.cert,
-      reason: 'redis does not agree on TLS',
+      reason: 'redis does not agree on TLS: without TLS the scheme is redis://',
     }),
     'a server that wants a certificate of ours': async (t) => ({
       url: (await startTlsRedis(t, certificate, ['--tls-auth-clients', 'yes'])).tlsUrl,
@@ -216,7 +188,7 @@ suite('Redis over TLS', async (test, shared) => {
       return {
         url: `rediss://127.0.0.1:${server.address().port}`,
         ca: ours.cert,
-        reason: 'redis does not agree on TLS',
+        reason: 'redis does not agree on TLS: without TLS the scheme is redis://',
       };
     },
   };
@@ -224,7 +196,7 @@ suite('Redis over TLS', async (test, shared) => {
     test(`${what}: degraded, the reason, and one line of each link`, async (t) => {
       const { url, ca, reason } = await set(t);
       const daemon = await startDaemon(t, { 'redis-url': url, 'redis-ca': ca });
-      const lines = () => daemon.log.filter((line) => line.event === 'no link');
+      const lines = () => daemon.log.filter((line) => line.event === 'connection failed');
       await waitFor('both links to say so', () => lines().length >= 2);
       const health = (await daemon.get('/health')).json;
       assert.equal(health.status, 'degraded');

@@ -71,6 +71,8 @@ suite(
         count: 1,
         ema: metrics.ema,
         customerId: 'shop123',
+        peakToday: 1,
+        peak: 1,
       });
       const health = start(prefix, ['curl', '--silent', '--fail', 'http://localhost:3001/health']);
       assert.equal((await health.waitExit()).code, 0);

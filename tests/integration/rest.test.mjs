@@ -105,7 +105,8 @@ for (const store of STORES) {
       const customerId = freshId();
       const before = Date.now();
       const metrics = await daemon.metrics(customerId);
-      assert.deepEqual(metrics, { timestamp: metrics.timestamp, count: 0, ema: 0, customerId });
+      const zeros = { count: 0, ema: 0, peakToday: 0, peak: 0 };
+      assert.deepEqual(metrics, { timestamp: metrics.timestamp, customerId, ...zeros });
       assert.ok(metrics.timestamp >= before - 1000 && metrics.timestamp <= Date.now() + 1000);
     });
 
@@ -322,6 +323,8 @@ for (const store of STORES) {
       ['half an escape', 'customerId=a%4'],
       ['no escape', 'customerId=a%zz'],
       ['129 characters', `customerId=${'x'.repeat(129)}`],
+      ['a query without a customer', 'x=1'],
+      ['a query that names another', 'customerid=a'],
       ['the customer twice', 'customerId=a&customerId=b'],
       ['the same customer twice', 'customerId=a&customerId=a'],
     ];

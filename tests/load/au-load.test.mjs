@@ -93,6 +93,15 @@ suite('au-load', async (test, context) => {
     assert.ok('rss_bytes_per_socket' in told);
   });
 
+  test('streams hear of every change as sockets do, each customer of its own', async () => {
+    const words = ['sockets', http, '--stream', '--prefix=sse', '--sockets=60', '--customers=3'];
+    const told = await figures(...words, '--fanouts=2');
+    assert.equal(told.sockets, 60);
+    assert.equal(told.frames, 40);
+    const refused = await load('sockets', ws, '--stream', '--sockets=1');
+    assert.match(refused.stderr, /a stream that was refused/);
+  });
+
   test('dashboards are not counted', async () => {
     const told = await figures('sockets', http, '--prefix=watch', '--sockets=20', '--fanouts=1', '--watch');
     assert.equal(told.frames, 20);

@@ -1,8 +1,9 @@
 // `make bench`: every row of bench/rows.mjs, measured here and now, ours beside its peer.
-// BENCH=quick is small and writes nothing; in full it writes docs/benchmarks.md and its plot.
+// BENCH=quick is small and writes nothing; in full it writes docs/explanation/benchmarks.md and its plot.
 import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
+import { crowd } from './bench/crowd.mjs';
 import { fanout } from './bench/fanout.mjs';
 import { http } from './bench/http.mjs';
 import { memory } from './bench/memory.mjs';
@@ -14,7 +15,7 @@ import { storm } from './bench/storm.mjs';
 import { printTable } from './bench/table.mjs';
 import { ticks } from './bench/ticks.mjs';
 
-const scenarios = { startup, http, fanout, memory, storm, ticks };
+const scenarios = { startup, http, fanout, memory, storm, ticks, crowd };
 const name = process.env.BENCH || 'full';
 const only = process.env.ROWS ? process.env.ROWS.split(',') : null;
 const scale = SCALES[name];
@@ -77,7 +78,7 @@ const rows = rowsOf(scale)
 const seconds = (performance.now() - begun) / 1000;
 printTable(rows, { name, seconds });
 if (name === 'full' && !only) {
-  const docs = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../docs');
-  await writePage(docs, rows, seconds);
+  const folder = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../docs/explanation');
+  await writePage(folder, rows, seconds);
 }
 process.exitCode = measured.broken ? 1 : 0;

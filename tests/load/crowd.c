@@ -21,6 +21,8 @@ typedef struct member {
   uint64_t dialled_ns;
   response upgrade;
   ws_reader reader;
+  uint32_t line_len, head_len; /* of a stream: of the line at hand, and of its status line */
+  bool has_data;               /* the event at hand has some */
   uint32_t number;
   member_state state;
 } member;
@@ -100,8 +102,38 @@ static void on_frame(member *m) {
     break_off(m, "an auth that was refused");
 }
 
+static void on_event(member *m) {
+  if (m->state == MEMBER_READY)
+    m->crowd->events.text(m->crowd->owner, m->number);
+  else
+    become_ready(m);
+}
+
+/* An empty line ends the head, or an event. Lines of a head are none of an event's, which are small
+ * letters. */
+static void on_stream(member *m, au_slice bytes) {
+  static const char ok[] = "HTTP/1.1 200";
+  for (size_t i = 0; i < bytes.len && !m->problem && !m->crowd->closing; i++) {
+    char c = bytes.ptr[i];
+    if (m->head_len < sizeof ok - 1 && c != ok[m->head_len++])
+      break_off(m, "a stream that was refused");
+    else if (c != '\n' && c != '\r')
+      m->has_data = m->has_data || (m->line_len++ == 0 && c == 'd');
+    else if (c == '\n') {
+      bool ends = m->line_len == 0 && m->has_data;
+      if (m->line_len == 0) m->has_data = false;
+      m->line_len = 0;
+      if (ends) on_event(m);
+    }
+  }
+}
+
 static void on_received(void *owner, au_slice bytes) {
   member *m = owner;
+  if (m->crowd->config.stream) {
+    on_stream(m, bytes);
+    return;
+  }
   if (m->state == MEMBER_UPGRADING) {
     size_t used = response_feed(&m->upgrade, bytes);
     bytes = (au_slice){bytes.ptr + used, bytes.len - used};
@@ -122,7 +154,8 @@ static void on_received(void *owner, au_slice bytes) {
 
 static void on_opened(void *owner) {
   member *m = owner;
-  if (conn_send(m->conn, request_fill(m->crowd->config.upgrade, 0, 0)) != AU_OK)
+  const crowd_config *config = &m->crowd->config;
+  if (conn_send(m->conn, request_fill(config->upgrade, m->number % config->customers, 0)) != AU_OK)
     break_off(m, "an upgrade that could not be written");
 }
 

@@ -12,6 +12,7 @@ typedef struct crowd_config {
   dialer *dialer;
   request *upgrade;
   request *auth; /* NULL: ready with the handshake, else with the first text, a hello */
+  bool stream;   /* `upgrade` asks for server-sent events: ready with the first */
   uint32_t sockets, at_once, customers, first;
 } crowd_config;
 

@@ -2,7 +2,7 @@
 #include "load_options.h"
 
 #include "utils/buffer.h"
-#include "utils/setting.h"
+#include "utils/text/setting.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -56,6 +56,8 @@ static const struct row {
         "sockets are dashboards, without a session"),
     ROW("no-auth", NULL, "false", SETTING_BOOL, 0, 1, no_auth,
         "sockets are ready with the handshake (other servers)"),
+    ROW("stream", NULL, "false", SETTING_BOOL, 0, 1, stream,
+        "streams of server-sent events in the place of sockets"),
     ROW("pid", "LIST", "", SETTING_TEXT, 0, 64, pid_list,
         "of servers, by commas: also report their CPU time and memory"),
     ROW("json", NULL, "false", SETTING_BOOL, 0, 1, json, "one JSON object on standard output"),

@@ -44,7 +44,7 @@ typedef struct load_options {
   const char *pid_list; /* as given */
   int pids[LOAD_MAX_PIDS];
   unsigned pid_count;
-  bool no_auth, watch, json;
+  bool no_auth, watch, stream, json;
 } load_options;
 
 enum { LOAD_PROBLEM_SIZE = 256 };

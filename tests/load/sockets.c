@@ -240,7 +240,9 @@ static void write_report(sockets *s, uint32_t opened) {
 
 static au_status begin(sockets *s) {
   const load_options *o = s->run->options;
-  au_status status = request_upgrade(&s->upgrade, o->target.host);
+  au_status status =
+      o->stream ? request_get(&s->upgrade, o->target.host, "/metrics/stream?customerId=", o->prefix)
+                : request_upgrade(&s->upgrade, o->target.host);
   if (status == AU_OK) status = request_auth(&s->auth, o->prefix, o->watch);
   if (status == AU_OK)
     status = request_presence(&s->join, o->change_target.host, "join", o->prefix);
@@ -250,9 +252,16 @@ static au_status begin(sockets *s) {
   /* Sessions of an earlier run may be alive: their joins would change nothing. */
   s->newcomer = 10000000 + (uint32_t)(s->begin_ns / 1000000 % 80000000);
   uv_timer_start(&s->timer, on_timer, LOOK_EVERY_MS, LOOK_EVERY_MS);
-  const crowd_config config = {&s->run->dialer, &s->upgrade,    o->no_auth ? NULL : &s->auth,
-                               o->sockets,      o->connections, o->customers,
-                               o->first};
+  const crowd_config config = {
+      .dialer = &s->run->dialer,
+      .upgrade = &s->upgrade,
+      .auth = o->no_auth ? NULL : &s->auth,
+      .stream = o->stream,
+      .sockets = o->sockets,
+      .at_once = o->connections,
+      .customers = o->customers,
+      .first = o->first,
+  };
   return crowd_open(&config, &events_of_crowd, s, &s->crowd);
 }
 

@@ -66,7 +66,8 @@ au_status target_parse(const char *text, target *out, char problem[TARGET_PROBLE
   uint16_t port = 0;
   size_t len = end ? (size_t)(end - at) - bracket : 0;
   if (!end || *colon != ':' || len >= sizeof host || !parse_port(colon + 1, &port))
-    return refuse(problem, text, "is not an address and a port, such as http://127.0.0.1:3001");
+    return refuse(problem, text,
+                  "is no address of this machine and a port, such as http://127.0.0.1:3001");
   memcpy(host, at + bracket, len);
   if (!bracket && strcmp(host, "localhost") == 0) strcpy(host, "127.0.0.1");
   if (!parse_address(host, port, out) || !is_loopback(out))

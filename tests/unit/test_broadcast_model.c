@@ -25,9 +25,10 @@ typedef struct listener {
 static struct model {
   broadcast *broadcast;
   listener listeners[LISTENERS];
-  uint32_t last[CUSTOMERS];     /* number of the newest message */
-  int64_t spoken_ms[CUSTOMERS]; /* -1: silent */
-  int64_t listed_ms[CUSTOMERS]; /* of the silent; 0: never since it fell silent */
+  uint32_t last[CUSTOMERS];                 /* number of the newest message */
+  int64_t spoken_ms[CUSTOMERS];             /* -1: silent */
+  unsigned spoken_at[CUSTOMERS], publishes; /* in which order */
+  int64_t listed_ms[CUSTOMERS];             /* of the silent; 0: never since it fell silent */
   int subscribers[CUSTOMERS];
   bool watched[CUSTOMERS];
   int64_t now_ms;
@@ -71,12 +72,13 @@ static void model_wake(void *arg) {
   m.wakes++;
 }
 
-static void model_watch(void *arg, au_slice customer_id, bool on) {
+static au_status model_subscription(void *arg, au_slice customer_id, bool on) {
   assert_ptr_equal(arg, &m);
   int c = customer_at(customer_id);
   assert_int_equal(m.watched[c], !on);
   assert_int_equal(m.subscribers[c], 0);
   m.watched[c] = on;
+  return AU_OK;
 }
 
 static void model_subscribe(listener *l, int customer) {
@@ -149,6 +151,7 @@ static void model_publish(int customer) {
     m.overtaken += owed_to(customer) > 0;
     m.last[customer]++;
     m.spoken_ms[customer] = m.now_ms;
+    m.spoken_at[customer] = ++m.publishes;
   }
   broadcast_publish(m.broadcast, &metrics, m.now_ms);
   assert_int_equal(m.wakes, wakes + (m.subscribers[customer] > 0));
@@ -164,19 +167,29 @@ static void model_run(size_t max) {
   assert_true(m.delivered == max || !more);
 }
 
+/* The customer that was published first of those that are silent now, or -1. */
+static int model_next_silent(int64_t before_ms) {
+  int first = -1;
+  for (int c = 0; c < CUSTOMERS; c++) {
+    if (m.subscribers[c] == 0 || m.spoken_ms[c] < 0 || m.spoken_ms[c] >= before_ms) continue;
+    if (first < 0 || m.spoken_at[c] < m.spoken_at[first]) first = c;
+  }
+  return first;
+}
+
 /* All that are silent and were not listed in this round, longest not listed first, up to
- * `max`. */
+ * `max`, which also bounds how many become silent at once. */
 static void model_quiet(int64_t before_ms, size_t max) {
   au_slice ids[CUSTOMERS];
-  size_t n = broadcast_quiet(m.broadcast, before_ms, m.now_ms, ids, max), want = 0;
-  for (int c = 0; c < CUSTOMERS; c++) {
-    if (m.subscribers[c] == 0) continue;
-    if (m.spoken_ms[c] >= 0 && m.spoken_ms[c] < before_ms) {
-      m.spoken_ms[c] = -1;
-      m.listed_ms[c] = 0;
-    }
-    want += m.spoken_ms[c] < 0 && m.listed_ms[c] < m.now_ms;
+  size_t n = broadcast_list_idle(m.broadcast, before_ms, m.now_ms, ids, max), want = 0;
+  for (size_t i = 0; i < max; i++) {
+    int c = model_next_silent(before_ms);
+    if (c < 0) break;
+    m.spoken_ms[c] = -1;
+    m.listed_ms[c] = 0;
   }
+  for (int c = 0; c < CUSTOMERS; c++)
+    want += m.subscribers[c] > 0 && m.spoken_ms[c] < 0 && m.listed_ms[c] < m.now_ms;
   assert_int_equal(n, want < max ? want : max);
   int64_t last_ms = 0;
   for (size_t i = 0; i < n; i++) {
@@ -228,7 +241,7 @@ static void a_random_walk_agrees_with_a_model(void **state) {
     memset(&m, 0, sizeof m);
     m.now_ms = 1000;
     m.reckless = reckless;
-    broadcast_hooks hooks = {model_wake, model_watch, print, &m, 0};
+    broadcast_hooks hooks = {model_wake, model_subscription, print, &m, 0, NULL};
     assert_int_equal(broadcast_create((map_seed){5, 6}, &hooks, &m.broadcast), AU_OK);
     for (int i = 0; i < LISTENERS; i++) {
       m.listeners[i].s.deliver = model_deliver;

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "adapters/changed_set.h"
+#include "adapters/memory/changed_set.h"
 #include "utils/buffer.h"
 
 #include <stdio.h>

@@ -137,7 +137,7 @@ static void who_is_forgotten(void **state) {
       {"many are there", 40, 42, false},
   };
   for (size_t i = 0; i < COUNT(cases); i++)
-    if (ema_forgettable(cases[i].ema, cases[i].count) != cases[i].want)
+    if (ema_evictable(cases[i].ema, cases[i].count) != cases[i].want)
       fail_msg("%s: %s", cases[i].name, cases[i].want ? "kept" : "forgotten");
 }
 
@@ -146,10 +146,10 @@ static void decay_ends(void **state) {
   (void)state;
   double ema = 1000;
   int ticks = 0;
-  for (; !ema_forgettable(ema, 0) && ticks < 1000; ticks++) ema = ema_step(ema, 0.2, 0);
+  for (; !ema_evictable(ema, 0) && ticks < 1000; ticks++) ema = ema_step(ema, 0.2, 0);
   assert_int_equal(ticks, 52);
-  assert_true(ema_forgettable(ema_step_late(1000, 0.2, 0, 52), 0));
-  assert_false(ema_forgettable(ema_step_late(1000, 0.2, 0, 51), 0));
+  assert_true(ema_evictable(ema_step_late(1000, 0.2, 0, 52), 0));
+  assert_false(ema_evictable(ema_step_late(1000, 0.2, 0, 51), 0));
 }
 
 int main(void) {

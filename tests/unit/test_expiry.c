@@ -32,6 +32,7 @@ struct fixture {
   deadline_queue queues[QUEUES];
   expiry expiry;
   bool closing;
+  join_stop stop;
   int expired, closed;
   buffer log; /* items and the queues they expired in */
   item items[6];
@@ -74,7 +75,9 @@ static int setup(void **state) {
 
 static void close_expiry(fixture *f) {
   f->closing = true;
-  expiry_close(&f->expiry, on_closed);
+  join_stop_begin(&f->stop, on_closed, f);
+  expiry_close(&f->expiry, &f->stop);
+  join_stop_done(&f->stop);
   assert_int_equal(f->closed, 0); /* later, from the loop */
 }
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "transports/handshake.h"
+#include "transports/websocket/handshake.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static au_slice copy_of(const char *text) {
 }
 
 static int check(const handshake *h, const char **message) {
-  http_request request = {.method = h->method};
+  http_request request = {.method = h->method, .minor = 1};
   request.headers[HTTP_H_UPGRADE] = copy_of(h->upgrade);
   request.headers[HTTP_H_CONNECTION] = copy_of(h->connection);
   request.headers[HTTP_H_WS_VERSION] = copy_of(h->version);
@@ -132,6 +132,33 @@ static void handshakes(void **state) {
   }
 }
 
+/* RFC 6455, 4.1: HTTP/1.1 or higher, and one key and one version. */
+static void what_the_request_line_and_repeats_decide(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    unsigned minor;
+    bool repeated;
+    int status;
+  } cases[] = {
+      {"HTTP/1.1", 1, false, 0},
+      {"HTTP/1.0", 0, false, 400},
+      {"two keys", 1, true, 400},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    http_request request = {
+        .method = HTTP_IS_GET, .minor = cases[i].minor, .repeated_ws_header = cases[i].repeated};
+    request.headers[HTTP_H_UPGRADE] = slice_of("websocket");
+    request.headers[HTTP_H_CONNECTION] = slice_of("upgrade");
+    request.headers[HTTP_H_WS_VERSION] = slice_of("13");
+    request.headers[HTTP_H_WS_KEY] = slice_of(KEY);
+    const char *message;
+    int status = handshake_check(&request, &message);
+    if (status != cases[i].status)
+      fail_msg("%s: %d and not %d", cases[i].name, status, cases[i].status);
+  }
+}
+
 /* Each byte at each place of a key: 64 of them are base64. */
 static void every_byte_of_a_key(void **state) {
   (void)state;
@@ -140,7 +167,7 @@ static void every_byte_of_a_key(void **state) {
     for (int c = 0; c < 256; c++) {
       char key[] = KEY;
       key[at] = (char)c;
-      http_request request = {.method = HTTP_IS_GET};
+      http_request request = {.method = HTTP_IS_GET, .minor = 1};
       request.headers[HTTP_H_UPGRADE] = slice_of("websocket");
       request.headers[HTTP_H_CONNECTION] = slice_of("upgrade");
       request.headers[HTTP_H_WS_VERSION] = slice_of("13");
@@ -155,6 +182,7 @@ static void every_byte_of_a_key(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(handshakes),
+      cmocka_unit_test(what_the_request_line_and_repeats_decide),
       cmocka_unit_test(every_byte_of_a_key),
   };
   return cmocka_run_group_tests_name("handshake", tests, NULL, NULL);

@@ -7,12 +7,14 @@
 
 #include <cmocka.h>
 
-#include "transports/http_conn.h"
-#include "transports/http_head.h"
+#include "transports/http/http_conn.h"
+#include "transports/http/http_head.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { MAX_HEAD_BYTES = 8 * 1024 };
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
@@ -34,7 +36,7 @@ typedef struct verdict {
 /* A first piece of `first` bytes, then pieces of `step`. Each time the scan sees a
  * heap block that ends where the bytes do, so that ASan sees a byte read too many. */
 static verdict scan(const char *bytes, size_t len, size_t first, size_t step) {
-  http_head_check check = {0};
+  http_head_check check = {.max_bytes = MAX_HEAD_BYTES};
   for (size_t at = first;; at += step) {
     if (at > len) at = len;
     char *piece = malloc(at ? at : 1);
@@ -228,9 +230,9 @@ static void limits_of_whole_heads(void **state) {
       {"the same behind a longer method", "OPTIONS", HTTP_MAX_TARGET_BYTES, 0, 0, NULL},
       {"that and a byte", "OPTIONS", HTTP_MAX_TARGET_BYTES + 1, 0, 414, LONG},
       {"a target of 7 KiB", "GET", 7 * 1024, 0, 414, LONG},
-      {"a head of 8 KiB", "GET", 1, HTTP_MAX_HEAD_BYTES, 0, NULL},
-      {"a head of 8 KiB and a byte", "GET", 1, HTTP_MAX_HEAD_BYTES + 1, 431, LARGE},
-      {"both as long as can be", "POST", HTTP_MAX_TARGET_BYTES, HTTP_MAX_HEAD_BYTES, 0, NULL},
+      {"a head of 8 KiB", "GET", 1, MAX_HEAD_BYTES, 0, NULL},
+      {"a head of 8 KiB and a byte", "GET", 1, MAX_HEAD_BYTES + 1, 431, LARGE},
+      {"both as long as can be", "POST", HTTP_MAX_TARGET_BYTES, MAX_HEAD_BYTES, 0, NULL},
       {"a head of 9 KiB", "GET", 1, 9 * 1024, 431, LARGE},
       {"a head of 9 KiB with a long target", "GET", HTTP_MAX_TARGET_BYTES + 1, 9 * 1024, 414, LONG},
   };
@@ -277,9 +279,9 @@ static void limits_of_heads_without_an_end(void **state) {
     memcpy(text, cases[i].start, strlen(cases[i].start));
     check_verdict(name, "at once", scan(text, sizeof text, sizeof text, 1), want);
     check_verdict(name, "byte by byte", scan(text, sizeof text, 1, 1), want);
-    size_t limit = cases[i].status == 431 ? HTTP_MAX_HEAD_BYTES : line_limit;
+    size_t limit = cases[i].status == 431 ? MAX_HEAD_BYTES : line_limit;
     check_verdict(name, "up to its limit", scan(text, limit, 1, 1), (verdict){0});
-    limit = cases[i].status == 431 ? HTTP_MAX_HEAD_BYTES + 1 : HTTP_MAX_TARGET_BYTES + 100;
+    limit = cases[i].status == 431 ? MAX_HEAD_BYTES + 1 : HTTP_MAX_TARGET_BYTES + 100;
     check_verdict(name, "over its limit", scan(text, limit, 1, 1), want);
     text[limit - 1] = '\r';
     check_verdict(name, "with a CR over its limit", scan(text, limit, limit, 1), want);

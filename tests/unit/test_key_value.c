@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "utils/key_value.h"
+#include "utils/text/key_value.h"
 
 /* All results of a text as one line: `1:key=value;` or `2!reason;`. */
 static void read_all(const char *text, char *out, size_t size) {
@@ -67,6 +67,14 @@ static void lines(void **state) {
       {"a section", "[a]\n", "1!not a `key = value` line;"},
       {"a URL in the key", "a redis://:p = x\n", "1!not a `key = value` line;"},
       {"every kind of character in a key", "A-z_09 = x\n", "1:A-z_09=x;"},
+      {"a name and an id", "a.b/c@d.e=x\n", "1:a.b/c@d.e=x;"},
+      {"an id with equals signs, behind it a blank", "a.b== = x\na.b=\t=y", "1:a.b===x;2:a.b==y;"},
+      {"an id with equals signs and no blank", "a.b===x\n", "1:a.b===x;"},
+      {"a value with equals signs", "a.b = c = d\na.b=c = d\n", "1:a.b=c = d;2:a.b=c=d;"},
+      {"a dot in a value only", "a = b.c = d\n", "1:a=b.c = d;"},
+      {"no id", "a. = x\n", "1:a.=x;"},
+      {"no name", ".a = x\n", "1!not a `key = value` line;"},
+      {"a character that no id has", "a.b:c = x\n", "1!not a `key = value` line;"},
       {"no key", " = b\n", "1!a key is missing;"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -195,8 +195,65 @@ static void any_empties_the_map(void **state) {
   free(entries);
 }
 
+/* ---- scans ---------------------------------------------------------------- */
+
+enum { SCANNED = 3000 };
+
+static unsigned scanned[2 * SCANNED];
+
+static void on_scanned(void *arg, map_node *node) {
+  (void)arg;
+  scanned[((entry *)node)->key]++;
+}
+
+/* The table grows or shrinks to another size in the middle of a scan, as often as it can. */
+static void a_scan_meets_all_that_stays(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    uint32_t stays, more; /* entries from the start, and ones that come or go meanwhile */
+    bool come;
+    unsigned every; /* steps of the scan, after which one comes or goes */
+  } cases[] = {
+      {"nothing changes", SCANNED, 0, true, 1},
+      {"none", 0, 0, true, 1},
+      {"one", 1, 0, true, 1},
+      {"it grows", 100, SCANNED, true, 1},
+      {"it grows slowly", 1000, 300, true, 5},
+      {"it shrinks", 50, SCANNED, false, 1},
+      {"it shrinks fast", 500, SCANNED, false, 0},
+  };
+  static entry entries[2 * SCANNED];
+  for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+    map *m = new_map();
+    uint32_t all = cases[c].stays + cases[c].more, next = cases[c].stays;
+    memset(scanned, 0, sizeof scanned);
+    for (uint32_t i = 0; i < all; i++) {
+      entries[i] = (entry){.key = i};
+      if (i < cases[c].stays || !cases[c].come) insert(m, &entries[i], UINT32_MAX);
+    }
+    uint64_t cursor = 0;
+    unsigned steps = 0;
+    do {
+      cursor = map_scan(m, cursor, on_scanned, NULL);
+      unsigned n = cases[c].every == 0 ? 8 : ++steps % cases[c].every == 0;
+      for (; n > 0 && next < all; n--, next++) {
+        if (cases[c].come)
+          insert(m, &entries[next], UINT32_MAX);
+        else
+          remove_entry(m, &entries[next]);
+      }
+    } while (cursor != 0);
+    for (uint32_t i = 0; i < cases[c].stays; i++)
+      if (scanned[i] == 0 || (cases[c].more == 0 && scanned[i] > 1))
+        fail_msg("%s: %u was met %u times", cases[c].name, (unsigned)i, scanned[i]);
+    map_free(m);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_scan_meets_all_that_stays),
       cmocka_unit_test(hash_is_the_published_siphash_2_4),
       cmocka_unit_test(hash_depends_on_seed_salt_and_length),
       cmocka_unit_test(an_empty_map),

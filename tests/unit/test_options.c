@@ -10,6 +10,11 @@ static const struct {
     {"ws-port", "AU_WS_PORT", "3003", "0", "0"},
     {"enable-websocket", "AU_ENABLE_WEBSOCKET", "true", "off", "false"},
     {"reuse-port", "AU_REUSE_PORT", "false", "true", "true"},
+    {"admin-port", "AU_ADMIN_PORT", "\"\"", "0", "\"0\""},
+    {"admin-host", "AU_ADMIN_HOST", "\"127.0.0.1\"", "::", "\"::\""},
+    {"privacy", "AU_PRIVACY", "standard", "strict", "strict"},
+    {"privacy-key", "AU_PRIVACY_KEY", "\"\"", "0123456789abcdef", "\"***\""},
+    {"admin-token", "AU_ADMIN_TOKEN", "\"\"", "0123456789abcdef", "\"***\""},
     {"max-connections", "AU_MAX_CONNECTIONS", "0", "10000000", "10000000"},
     {"redis-url", "AU_REDIS_URL", "\"\"", "redis://h:1/2", "\"redis://h:1/2\""},
     {"presence-ttl", "AU_PRESENCE_TTL", "180", "1", "1"},
@@ -23,12 +28,20 @@ static const struct {
     {"trusted-proxies", "AU_TRUSTED_PROXIES", "\"\"", "10.0.0.0/8,::1", "\"10.0.0.0/8,::1\""},
     {"rate-ip", "AU_RATE_IP", "100", "0", "0"},
     {"rate-customer", "AU_RATE_CUSTOMER", "5000", "7", "7"},
+    {"new-sessions-ip", "AU_NEW_SESSIONS_IP", "600", "0", "0"},
+    {"max-sessions-ip", "AU_MAX_SESSIONS_IP", "5000", "100000000", "100000000"},
+    {"max-connections-ip", "AU_MAX_CONNECTIONS_IP", "5%", "10", "10"},
+    {"max-sessions-customer", "AU_MAX_SESSIONS_CUSTOMER", "80%", "1%", "1%"},
+    {"socket-rate", "AU_SOCKET_RATE", "10", "10000", "10000"},
     {"header-timeout", "AU_HEADER_TIMEOUT_MS", "10000", "100", "100"},
-    {"idle-timeout", "AU_IDLE_TIMEOUT_MS", "60000", "3600000", "3600000"},
+    {"update-interval", "AU_UPDATE_INTERVAL_MS", "1000", "3600000", "3600000"},
+    {"max-head", "AU_MAX_HEAD_BYTES", "16384", "65536", "65536"},
+    {"idle-timeout", "AU_IDLE_TIMEOUT_MS", "75000", "3600000", "3600000"},
     {"ws-auth-timeout", "AU_WS_AUTH_TIMEOUT_MS", "10000", "101", "101"},
     {"ws-ping-interval", "AU_WS_PING_INTERVAL_MS", "30000", "102", "102"},
     {"ws-pong-timeout", "AU_WS_PONG_TIMEOUT_MS", "20000", "600000", "600000"},
     {"drain", "AU_DRAIN_MS", "3000", "0", "0"},
+    {"metrics-customers", "AU_METRICS_CUSTOMERS", "0", "1000", "1000"},
     {"log-level", "AU_LOG_LEVEL", "info", "debug", "debug"},
     {"log-format", "AU_LOG_FORMAT", "text", "json", "json"},
     {"log-file", "AU_LOG_FILE", "\"\"", "/var/log/a b.log", "\"/var/log/a b.log\""},
@@ -86,7 +99,11 @@ static void the_fields_are_set(void **state) {
                              "ws-auth-timeout = 110\nws-ping-interval = 111\n"
                              "ws-pong-timeout = 112\ndrain = 13\nmax-connections = 14\n"
                              "max-customers = 15\nmax-sessions = 16\nlog-level = error\n"
-                             "log-format = json\nlog-file = /l\nhost = h\n";
+                             "log-format = json\nlog-file = /l\nhost = h\n"
+                             "new-sessions-ip = 17\nmax-sessions-ip = 18\n"
+                             "max-connections-ip = 19\nmax-sessions-customer = 20\n"
+                             "socket-rate = 21\nadmin-port = 22\nadmin-host = a\n"
+                             "admin-token = 0123456789abcdef\nmetrics-customers = 23\n";
   write_file(config_path, file, sizeof file - 1);
   options *opts;
   char error[OPTIONS_ERROR_SIZE];
@@ -111,12 +128,21 @@ static void the_fields_are_set(void **state) {
   assert_int_equal(c->ws_ping_interval_ms, 111);
   assert_int_equal(c->ws_pong_timeout_ms, 112);
   assert_int_equal(c->drain_ms, 13);
+  assert_int_equal(c->metrics_customers, 23);
   assert_int_equal(c->max_connections, 14);
   assert_int_equal(c->max_customers, 15);
   assert_int_equal(c->max_sessions, 16);
   assert_int_equal(c->log_level, AU_LOG_ERROR);
   assert_int_equal(c->log_format, AU_LOG_JSON);
   assert_string_equal(c->log_file, "/l");
+  assert_int_equal(c->new_sessions_ip_per_min, 17);
+  assert_int_equal(c->max_sessions_ip, 18);
+  assert_string_equal(c->max_connections_ip, "19");
+  assert_string_equal(c->max_sessions_customer, "20");
+  assert_int_equal(c->socket_rate_per_s, 21);
+  assert_string_equal(c->admin_port, "22");
+  assert_string_equal(c->admin_host, "a");
+  assert_string_equal(c->admin_token, "0123456789abcdef");
   options_free(opts);
 }
 
@@ -149,6 +175,11 @@ static const struct {
      "0  # --ws-port"},
     {"the unused port may be any", "--ws-port=3001|--enable-websocket=false", NULL, NULL, NULL,
      "ws-port", "3001  # --ws-port"},
+
+    {"a byte order mark before the file", NULL, "AU_CONFIG=@config",
+     "\xEF\xBB\xBFhost = c\r\nrate-ip = 1\r\n", NULL, "host", "\"c\"  # @config:1"},
+    {"and before a secret", NULL, "AU_REDIS_URL_FILE=@secret", NULL, "\xEF\xBB\xBFredis://s",
+     "redis-url", "\"redis://s\"  # AU_REDIS_URL_FILE"},
 
     {"a secret's file", NULL, "AU_REDIS_URL_FILE=@secret", NULL, "redis://h/1\r\n\n", "redis-url",
      "\"redis://h/1\"  # AU_REDIS_URL_FILE"},
@@ -284,8 +315,74 @@ static void the_example_of_the_page_loads(void **state) {
   free(page);
 }
 
+static void limits_of_customers(void **state) {
+  (void)state;
+  options *opts;
+  char error[OPTIONS_ERROR_SIZE], line[512];
+  write_files("max-sessions = 7\nrate-customer.a = 0\nrate-customer.c2hvcDE= = 50000\n"
+              "max-sessions.a=20000 # many\ntoken-secret.a = 'k1:s e'\n"
+              "allowed-origins.a = https://a, https://b\n",
+              NULL);
+  if (load("--config=@config", NULL, &opts, error) != AU_OK) fail_msg("%s", error);
+  const au_config *config = options_config(opts);
+  assert_int_equal(config->customers_count, 2);
+  assert_string_equal(config->customers[0].customer_id, "a");
+  assert_int_equal(config->customers[0].rate_per_min, 0);
+  assert_int_equal(config->customers[0].max_sessions, 20000);
+  assert_string_equal(config->customers[1].customer_id, "c2hvcDE=");
+  assert_int_equal(config->customers[1].rate_per_min, 50000);
+  assert_int_equal(config->customers[1].max_sessions, -1);
+  assert_string_equal(config->customers[0].token_secret, "k1:s e");
+  assert_null(config->customers[1].token_secret);
+  assert_string_equal(config->customers[0].allowed_origins, "https://a, https://b");
+  assert_null(config->customers[1].allowed_origins);
+  const char *field;
+  assert_int_equal(au_config_check(config, &field), AU_OK);
+  assert_true(options_have_secret(opts));
+  print_line(opts, "token-secret.a", line, sizeof line);
+  assert_int_equal(strncmp(line, "***  # /tmp/", 12), 0);
+  print_line(opts, "max-sessions.a", line, sizeof line);
+  assert_int_equal(strncmp(line, "20000  # /tmp/", 14), 0);
+  assert_non_null(strstr(line, ":4"));
+  options_free(opts);
+}
+
+/* An embedder's table is checked as a file's lines are. */
+static void a_table_of_customers_is_checked(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    au_customer_limits own;
+    au_status want;
+  } cases[] = {
+      {"as for all", {"a", -1, -1, NULL, NULL}, AU_OK},
+      {"the most", {"a", 10000000, 100000000, NULL, NULL}, AU_OK},
+      {"no id", {NULL, 1, 1, NULL, NULL}, AU_EINVAL},
+      {"an empty id", {"", 1, 1, NULL, NULL}, AU_EINVAL},
+      {"a character of no id", {"a b", 1, 1, NULL, NULL}, AU_EINVAL},
+      {"a negative rate", {"a", -2, 1, NULL, NULL}, AU_EINVAL},
+      {"too high a rate", {"a", 10000001, 1, NULL, NULL}, AU_EINVAL},
+      {"too many sessions", {"a", 1, 100000001, NULL, NULL}, AU_EINVAL},
+      {"a secret", {"a", -1, -1, "s", NULL}, AU_OK},
+      {"an empty secret", {"a", -1, -1, "", NULL}, AU_EINVAL},
+      {"origins", {"a", -1, -1, NULL, "*"}, AU_OK},
+      {"no origins", {"a", -1, -1, NULL, ""}, AU_EINVAL},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    au_config config;
+    const char *field = "";
+    au_config_init(&config);
+    config.customers = &cases[i].own;
+    config.customers_count = 1;
+    if (au_config_check(&config, &field) != cases[i].want) fail_msg("%s", cases[i].name);
+    assert_string_equal(field, cases[i].want == AU_OK ? "" : "customers");
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(limits_of_customers),
+      cmocka_unit_test(a_table_of_customers_is_checked),
       cmocka_unit_test(every_row_by_every_way),
       cmocka_unit_test(the_fields_are_set),
       cmocka_unit_test(good_ones),
@@ -294,5 +391,5 @@ int main(void) {
       cmocka_unit_test(the_help_is_whole_and_fits),
       cmocka_unit_test(the_example_of_the_page_loads),
   };
-  return cmocka_run_group_tests_name("options", tests, set_up, tear_down);
+  return cmocka_run_group_tests_name("options", tests, options_set_up, options_tear_down);
 }

@@ -27,29 +27,32 @@ static const struct {
     {"wrong in the file, though overruled", "--config=@config|--rate-ip=1", NULL, "rate-ip = x",
      NULL, "@config:1: rate-ip: x is not a whole number"},
 
-    {"no such flag", "--hots|x", NULL, NULL, NULL, "--hots: no such flag; --help lists them"},
+    {"no such flag", "--hots|x", NULL, NULL, NULL,
+     "--hots: no such flag; did you mean --host? --help lists them"},
     {"no such flag, and its value is not told", "--redis=redis://:pass@h", NULL, NULL, NULL,
      "--redis: no such flag; --help lists them"},
     {"a value sticks to its flag", "--redis-url:pass@h", NULL, NULL, NULL,
      "--redis-url: no such flag; --help lists them"},
     {"a beginning of a flag", "--http|1", NULL, NULL, NULL,
      "--http: no such flag; --help lists them"},
-    {"a longer flag", "--hosts|1", NULL, NULL, NULL, "--hosts: no such flag; --help lists them"},
+    {"a longer flag", "--hosts|1", NULL, NULL, NULL,
+     "--hosts: no such flag; did you mean --host? --help lists them"},
     {"a flag without a name", "--|1", NULL, NULL, NULL, "--: no such flag; --help lists them"},
     {"an action with a value", "--help=1", NULL, NULL, NULL,
      "--help: no such flag; --help lists them"},
     {"a control character in a flag", "--a\nb\x1b", NULL, NULL, NULL,
      "--a?b?: no such flag; --help lists them"},
-    {"one dash", "-p|1", NULL, NULL, NULL, "argument 1 is not a flag; --help lists them"},
+    {"one dash", "-p|1", NULL, NULL, NULL,
+     "argument 1 is not a flag: a setting is --name value; --help lists them"},
     {"a stray word", "--redis-url|redis://h|pass@h", NULL, NULL, NULL,
-     "argument 3 is not a flag; --help lists them"},
+     "argument 3 is not a flag: a setting is --name value; --help lists them"},
     {"a value is missing at the end", "--rate-ip=1|--host", NULL, NULL, NULL,
      "--host: a value is missing"},
     {"a value is missing before a flag", "--host|--rate-ip|1", NULL, NULL, NULL,
      "--host: a value is missing"},
 
     {"no such key", "--config=@config", NULL, "host = a\nhots = b", NULL,
-     "@config:2: hots: no such key"},
+     "@config:2: hots: no such key; did you mean host?"},
     {"the file's own name in it", "--config=@config", NULL, "config = x", NULL,
      "@config:1: config: no such key"},
     {"a flag as a key", "--config=@config", NULL, "--host = x", NULL,
@@ -60,6 +63,22 @@ static const struct {
      "@config:1: help: no such key"},
     {"a key twice", "--config=@config|--host=f", NULL, "host = a\n\nhost = a", NULL,
      "@config:3: host is already set in line 1"},
+    {"a customer's limit out of range", "--config=@config", NULL, "\nrate-customer.a = 10000001",
+     NULL, "@config:2: rate-customer.a: 10000001 is out of range (0 to 10000000)"},
+    {"a customer's limit that is no number", "--config=@config", NULL, "max-sessions.a = 5%", NULL,
+     "@config:1: max-sessions.a: 5% is not a whole number"},
+    {"a customer's limit twice", "--config=@config", NULL,
+     "max-sessions.a = 1\nrate-customer.a = 1\nmax-sessions.a = 1", NULL,
+     "@config:3: max-sessions.a: is already set in line 1"},
+    {"a customer without an id", "--config=@config", NULL, "rate-customer. = 1", NULL,
+     "@config:1: rate-customer.: behind rate-customer. stands no customer id of 1 to 128 "
+     "characters"},
+    {"a customer with a colon", "--config=@config", NULL, "rate-customer.a:b = 1", NULL,
+     "@config:1: not a `key = value` line"},
+    {"a limit that no customer has of its own", "--config=@config", NULL, "rate-ip.pass = 1", NULL,
+     "@config:1: rate-ip: no such key"},
+    {"a customer's limit as a flag", "--rate-customer.a=1", NULL, NULL, NULL,
+     "--rate-customer.a: no such flag; did you mean --rate-customer? --help lists them"},
     {"not a pair", "--config=@config", NULL, "redis-url redis://:pass@h", NULL,
      "@config:1: not a `key = value` line"},
     {"a secret before an equals sign", "--config=@config", NULL, "redis-url redis://:pass=x", NULL,
@@ -81,7 +100,7 @@ static const struct {
      "AU_REDIS_URL_FILE: has a control character"},
 
     {"one port for both", "--http-port=3003", NULL, NULL, NULL,
-     "http-port and ws-port are both 3003"},
+     "http-port and ws-port are both 3003 (--http-port, default)"},
 };
 
 static void bad_ones(void **state) {
@@ -156,5 +175,5 @@ int main(void) {
       cmocka_unit_test(an_error_has_no_secret),
       cmocka_unit_test(a_file_has_a_limit),
   };
-  return cmocka_run_group_tests_name("options_errors", tests, set_up, tear_down);
+  return cmocka_run_group_tests_name("options_errors", tests, options_set_up, options_tear_down);
 }

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "adapters/presence_table.h"
+#include "adapters/memory/presence_table.h"
 #include "utils/buffer.h"
 
 #include <math.h>
@@ -57,6 +57,13 @@ static au_beat beat_of(const char *customer, const char *session, const char *ta
   };
 }
 
+static bool is_shortened(presence_table *t, const char *customer, const char *session,
+                         int64_t now_ms) {
+  bool shortened;
+  (void)presence_table_renewed_ago_ms(t, slice_of(customer), slice_of(session), now_ms, &shortened);
+  return shortened;
+}
+
 static void touch(presence_table *t, const char *customer, const char *session, const char *tab,
                   int64_t now_ms) {
   au_beat beat = beat_of(customer, session, tab);
@@ -79,7 +86,8 @@ static void a_session_lives_for_one_ttl(void **state) {
   touch(t, "shop", "s", "tab", 5999);
   assert_int_equal(take_changes(), 0);
   assert_int_equal(count(t, "shop", 6998), 1);
-  assert_int_equal(presence_table_renewed_ago_ms(t, slice_of("shop"), slice_of("s"), 6998), 999);
+  assert_int_equal(presence_table_renewed_ago_ms(t, slice_of("shop"), slice_of("s"), 6998, NULL),
+                   999);
   assert_int_equal(count(t, "shop", 6999), 0);
   assert_int_equal(take_changes(), 1);
   assert_int_equal(presence_table_expire(t, 7000), -1);
@@ -112,7 +120,7 @@ static void only_the_tab_that_holds_it_ends_a_session(void **state) {
   take_changes();
   au_beat old = beat_of("shop", "s", "old"), new = beat_of("shop", "s", "new");
   assert_false(presence_table_leave(t, &old, 3));
-  assert_false(presence_table_shorten(t, &old, 3));
+  assert_false(presence_table_shorten(t, &old, GRACE_MS, 3));
   assert_int_equal(count(t, "shop", 3), 1);
   assert_int_equal(take_changes(), 0);
   assert_true(presence_table_leave(t, &new, 3));
@@ -122,20 +130,96 @@ static void only_the_tab_that_holds_it_ends_a_session(void **state) {
   presence_table_free(t);
 }
 
+static void who_holds_a_session(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *customer, *session, *tab;
+    int64_t now_ms;
+    bool want;
+  } cases[] = {
+      {"the tab that has it", "shop", "s", "new", 3, true},
+      {"the tab that had it", "shop", "s", "old", 3, false},
+      {"a longer name", "shop", "s", "newer", 3, false},
+      {"another session", "shop", "s2", "new", 3, false},
+      {"another customer", "shop2", "s", "new", 3, false},
+      {"the last moment", "shop", "s", "new", 1001, true},
+      {"it is over", "shop", "s", "new", 1002, false},
+  };
+  presence_table *t = new_table(plain_config());
+  touch(t, "shop", "s", "old", 1);
+  touch(t, "shop", "s", "new", 2);
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    if (presence_table_holds(t, slice_of(cases[i].customer), slice_of(cases[i].session),
+                             slice_of(cases[i].tab), cases[i].now_ms) != cases[i].want)
+      fail_msg("%s", cases[i].name);
+  presence_table_free(t);
+}
+
 static void shorten_brings_the_deadline_forward_only(void **state) {
   (void)state;
   presence_table *t = new_table(plain_config());
   au_beat beat = beat_of("shop", "s", "tab");
   touch(t, "shop", "s", "tab", 0);
-  assert_true(presence_table_shorten(t, &beat, 10));
-  assert_false(presence_table_shorten(t, &beat, 20)); /* would only prolong it */
+  assert_true(presence_table_shorten(t, &beat, GRACE_MS, 10));
+  assert_false(presence_table_shorten(t, &beat, GRACE_MS, 20)); /* would only prolong it */
   assert_int_equal(presence_table_expire(t, 20), 90);
-  assert_int_equal(presence_table_renewed_ago_ms(t, slice_of("shop"), slice_of("s"), 20), 20);
+  assert_int_equal(presence_table_renewed_ago_ms(t, slice_of("shop"), slice_of("s"), 20, NULL), 20);
   touch(t, "shop", "s", "tab", 30); /* undone */
   assert_int_equal(count(t, "shop", 1029), 1);
-  assert_false(presence_table_shorten(t, &beat, 930)); /* has no more than the grace left */
+  assert_false(
+      presence_table_shorten(t, &beat, GRACE_MS, 930)); /* has no more than the grace left */
   assert_int_equal(count(t, "shop", 1030), 0);
-  assert_false(presence_table_shorten(t, &beat, 1030));
+  assert_false(presence_table_shorten(t, &beat, GRACE_MS, 1030));
+  presence_table_free(t);
+}
+
+static void a_session_that_was_shortened_lives_for_its_grace(void **state) {
+  (void)state;
+  static const struct {
+    const char *name;
+    int64_t grace_ms, lives_ms; /* rounded up to 3 ms, a 40th of 100 and more */
+  } cases[] = {
+      {"no time", 0, 0},           {"a step", 3, 3},  {"rounded up", 4, 6},
+      {"half of it", 50, 51},      {"all", 100, 100}, {"nearly all", 99, 99},
+      {"more than all", 101, 100},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    presence_table *t = new_table(plain_config());
+    au_beat beat = beat_of("shop", "s", "tab"), other = beat_of("shop", "s", "other");
+    touch(t, "shop", "s", "tab", 0);
+    assert_false(presence_table_shortens(t, &other, cases[i].grace_ms, 10));
+    assert_true(presence_table_shortens(t, &beat, cases[i].grace_ms, 10));
+    assert_false(is_shortened(t, "shop", "s", 10));
+    assert_true(presence_table_shorten(t, &beat, cases[i].grace_ms, 10));
+    assert_false(presence_table_shortens(t, &beat, cases[i].grace_ms, 10));
+    assert_false(presence_table_shortens(t, &beat, GRACE_MS, 10));
+    assert_int_equal(is_shortened(t, "shop", "s", 10), cases[i].lives_ms > 0);
+    if (presence_table_expire(t, 10) != (cases[i].lives_ms ? cases[i].lives_ms : -1))
+      fail_msg("%s: %d", cases[i].name, (int)presence_table_expire(t, 10));
+    if (cases[i].lives_ms) assert_int_equal(count(t, "shop", 10 + cases[i].lives_ms - 1), 1);
+    assert_int_equal(count(t, "shop", 10 + cases[i].lives_ms), 0);
+    presence_table_free(t);
+  }
+}
+
+/* Whoever was shortened last may end first. */
+static void graces_end_in_the_order_of_their_deadlines(void **state) {
+  (void)state;
+  presence_table *t = new_table(plain_config());
+  static const char *names[] = {"a", "b", "c", "d"};
+  static const int64_t graces[] = {100, 48, 3, 24};
+  for (size_t i = 0; i < 4; i++) {
+    touch(t, "shop", names[i], "tab", 0);
+    au_beat beat = beat_of("shop", names[i], "tab");
+    assert_true(presence_table_shorten(t, &beat, graces[i], 1));
+  }
+  au_beat first = beat_of("shop", "a", "tab");
+  assert_true(presence_table_shorten(t, &first, 12, 2)); /* comes forward again */
+  static const int64_t ends[] = {4, 14, 25, 49};
+  for (size_t i = 0; i < 4; i++) {
+    assert_int_equal(count(t, "shop", ends[i] - 1), 4 - i);
+    assert_int_equal(count(t, "shop", ends[i]), 3 - i);
+  }
   presence_table_free(t);
 }
 
@@ -227,13 +311,13 @@ static void ema_and_due_customers(void **state) {
   presence_table_sample(t, slice_of("c"), 260, &sample);
   assert_true(!sample.has_ema && sample.count == 1 && sample.elapsed_ms == 0);
 
-  presence_table_forget(t, slice_of("a"), 300); /* has a session */
+  presence_table_evict(t, slice_of("a"), 300); /* has a session */
   assert_int_equal(presence_table_customers(t), 3);
   assert_int_equal(count(t, "a", 2000), 0);
   presence_table_sample(t, slice_of("a"), 2000, &sample);
   assert_true(sample.has_ema);
-  presence_table_forget(t, slice_of("a"), 2000);
-  presence_table_forget(t, slice_of("nobody"), 2000);
+  presence_table_evict(t, slice_of("a"), 2000);
+  presence_table_evict(t, slice_of("nobody"), 2000);
   presence_table_sample(t, slice_of("a"), 2000, &sample);
   assert_false(sample.has_ema);
   assert_int_equal(presence_table_customers(t), 2);
@@ -256,7 +340,7 @@ static void more_than_a_slice_expires(void **state) {
   const au_slice shop = slice_of("shop");
   assert_true(presence_table_find(t, shop, slice_of(id), TTL_MS - 1, &found));
   assert_false(presence_table_find(t, shop, slice_of(id), TTL_MS, &found));
-  assert_int_equal(presence_table_renewed_ago_ms(t, shop, slice_of(id), TTL_MS), -1);
+  assert_int_equal(presence_table_renewed_ago_ms(t, shop, slice_of(id), TTL_MS, NULL), -1);
   assert_int_equal(presence_table_sessions(t), SESSIONS);
 
   assert_false(presence_table_leave(t, &last, TTL_MS)); /* expired, and so not left */
@@ -337,7 +421,7 @@ static presence_table *four_sessions(void) {
 
 static bool shorten(presence_table *t, const char *customer, const char *session, int64_t now_ms) {
   au_beat beat = beat_of(customer, session, "tab");
-  return presence_table_shorten(t, &beat, now_ms);
+  return presence_table_shorten(t, &beat, GRACE_MS, now_ms);
 }
 
 static void a_walk_meets_who_was_touched_since(void **state) {
@@ -474,12 +558,48 @@ static void a_walk_that_has_ended_meets_nobody(void **state) {
   presence_table_free(t);
 }
 
+/* What was asked for last is touched without a search: it may have ended meanwhile, moved to a
+ * larger allocation, or be another one. */
+static void a_touch_that_was_asked_for(void **state) {
+  (void)state;
+  presence_table *t = new_table(plain_config());
+  au_slice shop = slice_of("shop"), s = slice_of("s");
+  au_beat beat = beat_of("shop", "s", "tab");
+  touch(t, "shop", "s", "tab", 0);
+  touch(t, "shop", "r", "tab", 0);
+  touch(t, "club", "s", "tab", 0);
+
+  assert_int_equal(presence_table_renewed_ago_ms(t, shop, s, 10, NULL), 10);
+  touch(t, "shop", "r", "tab", 20); /* another session */
+  touch(t, "club", "s", "tab", 30); /* another customer */
+  assert_int_equal(presence_table_renewed_ago_ms(t, shop, s, 40, NULL), 40);
+  assert_int_equal(presence_table_renewed_ago_ms(t, shop, slice_of("r"), 40, NULL), 20);
+  assert_int_equal(presence_table_renewed_ago_ms(t, slice_of("club"), s, 40, NULL), 10);
+
+  assert_int_equal(presence_table_renewed_ago_ms(t, shop, s, 40, NULL), 40);
+  touch(t, "shop", "s", "a much longer tab, for which the session has to move", 50);
+  touch(t, "shop", "s", "tab", 60);
+  assert_int_equal(presence_table_renewed_ago_ms(t, shop, s, 60, NULL), 0);
+  assert_true(presence_table_leave(t, &beat, 60));
+  touch(t, "shop", "s", "tab", 70);
+  assert_int_equal(count(t, "shop", 70), 2);
+
+  assert_int_equal(presence_table_renewed_ago_ms(t, shop, s, 70, NULL), 0);
+  touch(t, "shop", "s", "tab", 70 + TTL_MS); /* it has expired */
+  assert_int_equal(count(t, "shop", 70 + TTL_MS), 1);
+  presence_table_free(t);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_touch_that_was_asked_for),
       cmocka_unit_test(a_session_lives_for_one_ttl),
       cmocka_unit_test(customers_do_not_share_sessions),
       cmocka_unit_test(only_the_tab_that_holds_it_ends_a_session),
+      cmocka_unit_test(who_holds_a_session),
       cmocka_unit_test(shorten_brings_the_deadline_forward_only),
+      cmocka_unit_test(a_session_that_was_shortened_lives_for_its_grace),
+      cmocka_unit_test(graces_end_in_the_order_of_their_deadlines),
       cmocka_unit_test(a_refused_touch_leaves_nothing),
       cmocka_unit_test(words_out_of_range_are_refused),
       cmocka_unit_test(ema_and_due_customers),

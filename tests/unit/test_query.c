@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "utils/buffer.h"
-#include "utils/query.h"
+#include "utils/text/query.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,16 +7,16 @@
 #include <cmocka.h>
 
 #include "utils/buffer.h"
-#include "utils/rate_limit.h"
+#include "utils/limits/rate_limit.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { WINDOW_MS = 60000 };
+enum { WINDOW_MS = RATE_WINDOW_MS };
 
-static rate_limit *new_limit(uint32_t limit, size_t max_keys) {
+static rate_limit *new_limit(size_t max_keys) {
   rate_limit *r = NULL;
-  assert_int_equal(rate_limit_create((map_seed){1, 2}, limit, WINDOW_MS, max_keys, &r), AU_OK);
+  assert_int_equal(rate_limit_create((map_seed){1, 2}, max_keys, &r), AU_OK);
   return r;
 }
 
@@ -28,7 +28,7 @@ static void expect_state(const char *name, rate_state got, rate_state want) {
 }
 
 /* A limit of 2, one step after the other. */
-static void a_window_from_its_first_request_on(void **state) {
+static void each_key_has_its_minute(void **state) {
   (void)state;
   static const struct {
     const char *name;
@@ -47,14 +47,14 @@ static void a_window_from_its_first_request_on(void **state) {
       {"blocked to the last millisecond", true, "a", 60999, {false, 2, 0, 1}},
       {"over for a look", false, "a", 61000, {true, 2, 2, 60000}},
       {"a new window", true, "a", 61000, {true, 2, 1, 60000}},
-      {"which does not prolong the other key's", true, "b", 64999, {true, 2, 0, 1}},
+      {"which does not prolong the other key's", false, "b", 64999, {true, 2, 1, 1}},
       {"the other key's is over too", true, "b", 65000, {true, 2, 1, 60000}},
   };
-  rate_limit *r = new_limit(2, 100);
+  rate_limit *r = new_limit(100);
   for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
     au_slice key = slice_of(steps[i].key);
-    rate_state got = steps[i].take ? rate_limit_take(r, key, steps[i].now_ms)
-                                   : rate_limit_peek(r, key, steps[i].now_ms);
+    rate_state got = steps[i].take ? rate_limit_take(r, key, 2, steps[i].now_ms)
+                                   : rate_limit_peek(r, key, 2, steps[i].now_ms);
     expect_state(steps[i].name, got, steps[i].want);
   }
   rate_limit_free(r);
@@ -62,72 +62,69 @@ static void a_window_from_its_first_request_on(void **state) {
 
 static void a_look_creates_nothing(void **state) {
   (void)state;
-  rate_limit *r = new_limit(2, 100);
-  rate_limit_peek(r, slice_of("a"), 0);
+  rate_limit *r = new_limit(100);
+  rate_limit_peek(r, slice_of("a"), 2, 0);
   assert_int_equal(rate_limit_keys(r), 0);
-  rate_limit_take(r, slice_of("a"), 0);
+  rate_limit_take(r, slice_of("a"), 2, 0);
   assert_int_equal(rate_limit_keys(r), 1);
-  rate_limit_peek(r, slice_of("b"), WINDOW_MS);
+  rate_limit_peek(r, slice_of("b"), 2, WINDOW_MS);
   assert_int_equal(rate_limit_keys(r), 0);
   rate_limit_free(r);
 }
 
 static void zero_allows_everything_and_keeps_nothing(void **state) {
   (void)state;
-  rate_limit *r = new_limit(0, 100);
+  rate_limit *r = new_limit(100);
   for (int i = 0; i < 1000; i++) {
-    assert_true(rate_limit_peek(r, slice_of("a"), i).allowed);
-    assert_true(rate_limit_take(r, slice_of("a"), i).allowed);
+    assert_true(rate_limit_peek(r, slice_of("a"), 0, i).allowed);
+    assert_true(rate_limit_take(r, slice_of("a"), 0, i).allowed);
   }
   assert_int_equal(rate_limit_keys(r), 0);
   rate_limit_free(r);
 }
 
-static void set_takes_effect_in_open_windows(void **state) {
+static void a_limit_may_change_from_call_to_call(void **state) {
   (void)state;
-  rate_limit *r = new_limit(10, 100);
+  rate_limit *r = new_limit(100);
   au_slice a = slice_of("a");
-  for (int i = 0; i < 4; i++) rate_limit_take(r, a, 0);
-  rate_limit_set(r, 3);
-  expect_state("lowered under what was used", rate_limit_take(r, a, 10),
+  for (int i = 0; i < 4; i++) rate_limit_take(r, a, 10, 0);
+  expect_state("lowered under what was used", rate_limit_take(r, a, 3, 10),
                (rate_state){false, 3, 0, WINDOW_MS - 10});
-  rate_limit_set(r, 6);
-  expect_state("raised", rate_limit_take(r, a, 20), (rate_state){true, 6, 1, WINDOW_MS - 20});
-  rate_limit_set(r, 0);
+  expect_state("raised", rate_limit_take(r, a, 6, 20), (rate_state){true, 6, 1, WINDOW_MS - 20});
+  expect_state("off", rate_limit_take(r, a, 0, 25), (rate_state){true, 0, 0, WINDOW_MS});
+  expect_state("back on", rate_limit_take(r, a, 6, 30), (rate_state){true, 6, 0, WINDOW_MS - 30});
+  rate_limit_take(r, a, 0, WINDOW_MS + 30);
   assert_int_equal(rate_limit_keys(r), 0);
-  assert_true(rate_limit_take(r, a, 30).allowed);
-  rate_limit_set(r, 1);
-  expect_state("back on", rate_limit_take(r, a, 40), (rate_state){true, 1, 0, WINDOW_MS});
   rate_limit_free(r);
 }
 
 static void a_full_table_gives_up_the_oldest_window(void **state) {
   (void)state;
-  rate_limit *r = new_limit(1, 3);
-  rate_limit_take(r, slice_of("a"), 1);
-  rate_limit_take(r, slice_of("b"), 2);
-  rate_limit_take(r, slice_of("c"), 3);
-  assert_true(rate_limit_take(r, slice_of("d"), 4).allowed);
+  rate_limit *r = new_limit(3);
+  rate_limit_take(r, slice_of("a"), 1, 1);
+  rate_limit_take(r, slice_of("b"), 1, 2);
+  rate_limit_take(r, slice_of("c"), 1, 3);
+  assert_true(rate_limit_take(r, slice_of("d"), 1, 4).allowed);
   assert_int_equal(rate_limit_keys(r), 3);
-  assert_true(rate_limit_peek(r, slice_of("a"), 5).allowed);
-  assert_false(rate_limit_peek(r, slice_of("b"), 5).allowed);
-  assert_false(rate_limit_peek(r, slice_of("d"), 5).allowed);
+  assert_true(rate_limit_peek(r, slice_of("a"), 1, 5).allowed);
+  assert_false(rate_limit_peek(r, slice_of("b"), 1, 5).allowed);
+  assert_false(rate_limit_peek(r, slice_of("d"), 1, 5).allowed);
   rate_limit_free(r);
 }
 
 static void keys_are_bytes_and_are_cut(void **state) {
   (void)state;
-  rate_limit *r = new_limit(1, 100);
-  assert_true(rate_limit_take(r, (au_slice){"a\0b", 3}, 0).allowed);
-  assert_true(rate_limit_take(r, (au_slice){"a\0c", 3}, 0).allowed);
-  assert_true(rate_limit_take(r, (au_slice){"a", 1}, 0).allowed);
-  assert_true(rate_limit_take(r, (au_slice){0}, 0).allowed);
-  assert_false(rate_limit_take(r, (au_slice){0}, 0).allowed);
+  rate_limit *r = new_limit(100);
+  assert_true(rate_limit_take(r, (au_slice){"a\0b", 3}, 1, 0).allowed);
+  assert_true(rate_limit_take(r, (au_slice){"a\0c", 3}, 1, 0).allowed);
+  assert_true(rate_limit_take(r, (au_slice){"a", 1}, 1, 0).allowed);
+  assert_true(rate_limit_take(r, (au_slice){0}, 1, 0).allowed);
+  assert_false(rate_limit_take(r, (au_slice){0}, 1, 0).allowed);
   char key[RATE_LIMIT_KEY_MAX + 10];
   memset(key, 'k', sizeof key);
-  assert_true(rate_limit_take(r, (au_slice){key, RATE_LIMIT_KEY_MAX}, 0).allowed);
-  assert_false(rate_limit_take(r, (au_slice){key, sizeof key}, 0).allowed);
-  assert_true(rate_limit_take(r, (au_slice){key, RATE_LIMIT_KEY_MAX - 1}, 0).allowed);
+  assert_true(rate_limit_take(r, (au_slice){key, RATE_LIMIT_KEY_MAX}, 1, 0).allowed);
+  assert_false(rate_limit_take(r, (au_slice){key, sizeof key}, 1, 0).allowed);
+  assert_true(rate_limit_take(r, (au_slice){key, RATE_LIMIT_KEY_MAX - 1}, 1, 0).allowed);
   rate_limit_free(r);
 }
 
@@ -136,27 +133,27 @@ static void keys_are_bytes_and_are_cut(void **state) {
 static void many_windows_end_at_once(void **state) {
   (void)state;
   enum { KEYS = 20000 };
-  rate_limit *r = new_limit(1, KEYS);
+  rate_limit *r = new_limit(KEYS);
   char key[16];
   for (int i = 0; i < KEYS; i++) {
     int len = snprintf(key, sizeof key, "k%d", i);
-    assert_true(rate_limit_take(r, (au_slice){key, (size_t)len}, 0).allowed);
+    assert_true(rate_limit_take(r, (au_slice){key, (size_t)len}, 1, 0).allowed);
   }
   assert_int_equal(rate_limit_keys(r), KEYS);
   snprintf(key, sizeof key, "k%d", KEYS - 1);
-  assert_true(rate_limit_take(r, slice_of(key), WINDOW_MS).allowed);
-  assert_false(rate_limit_take(r, slice_of(key), WINDOW_MS).allowed);
-  for (int i = 0; i < KEYS / 10; i++) rate_limit_peek(r, slice_of("x"), WINDOW_MS);
+  assert_true(rate_limit_take(r, slice_of(key), 1, WINDOW_MS).allowed);
+  assert_false(rate_limit_take(r, slice_of(key), 1, WINDOW_MS).allowed);
+  for (int i = 0; i < KEYS / 10; i++) rate_limit_peek(r, slice_of("x"), 1, WINDOW_MS);
   assert_int_equal(rate_limit_keys(r), 1);
   rate_limit_free(r);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_window_from_its_first_request_on),
+      cmocka_unit_test(each_key_has_its_minute),
       cmocka_unit_test(a_look_creates_nothing),
       cmocka_unit_test(zero_allows_everything_and_keeps_nothing),
-      cmocka_unit_test(set_takes_effect_in_open_windows),
+      cmocka_unit_test(a_limit_may_change_from_call_to_call),
       cmocka_unit_test(a_full_table_gives_up_the_oldest_window),
       cmocka_unit_test(keys_are_bytes_and_are_cut),
       cmocka_unit_test(many_windows_end_at_once),

@@ -12,7 +12,7 @@
 #include "utils/log.h"
 
 static int setup(void **state) {
-  bench *b = bench_create();
+  fixture *b = bench_create();
   b->config.ema_interval_ms = 30000; /* a lease outlives a test */
   server_start(&b->server);
   bench_start(b);
@@ -28,7 +28,7 @@ static int teardown(void **state) {
 /* ---- customers ----------------------------------------------------------------------- */
 
 static void an_unknown_customer_is_zero_and_stays_unknown(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   ASK(&b->server, "CONFIG RESETSTAT");
   outcome o = do_sample(b, "nobody");
   assert_int_equal(o.status, AU_OK);
@@ -63,7 +63,7 @@ static const struct {
 };
 
 static void what_another_program_wrote_as_ema(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   for (size_t i = 0; i < sizeof emas / sizeof emas[0]; i++) {
     ASK(&b->server, "SET ema:c %s", emas[i].text);
     outcome o = do_sample(b, "c");
@@ -82,7 +82,7 @@ static void what_another_program_wrote_as_ema(void **state) {
 
 /* What is no time counts as none, for the sample and for the save alike. */
 static void what_another_program_wrote_as_tick(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   long long now = redis_ms(b);
   char soon[24], future[24], leading[24];
   snprintf(soon, sizeof soon, "%lld", now + 5);
@@ -123,22 +123,22 @@ static void what_another_program_wrote_as_tick(void **state) {
   assert_in_range(ASK(&b->server, "GET au:tick:c"), now - 2000, redis_ms(b));
 }
 
-static au_status save_sample(bench *b, au_store *store, const char *customer,
+static au_status save_sample(fixture *b, au_store *store, const char *customer,
                              const au_sample *sample, double ema) {
   outcome o;
   DO(b, &o, store->ops->save(store, slice_of(customer), sample, ema, on_done, &o));
   return o.status;
 }
 
-static au_status forget_sample(bench *b, au_store *store, const char *customer,
-                               const au_sample *sample) {
+static au_status evict_sample(fixture *b, au_store *store, const char *customer,
+                              const au_sample *sample) {
   outcome o;
-  DO(b, &o, store->ops->forget(store, slice_of(customer), sample, on_done, &o));
+  DO(b, &o, store->ops->evict(store, slice_of(customer), sample, on_done, &o));
   return o.status;
 }
 
 static void saved_and_read_back(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   assert_int_equal(do_save(b, "c", 40.4), AU_OK);
   assert_true(holds(b, "ema:c", "40.4"));
@@ -161,34 +161,34 @@ static void saved_and_read_back(void **state) {
 
 /* Of two daemons that sampled the same tick one makes the next, whatever they do. */
 static void one_of_two_ticks(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(bench_open(b, &b->other), AU_OK);
   RUN_UNTIL(b, is_available(b->other));
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   au_sample first = do_sample(b, "c").sample;
   assert_int_equal(save_sample(b, b->store, "c", &first, 1), AU_OK);
-  assert_int_equal(save_sample(b, b->other, "c", &first, 7), AU_EPASSED);
+  assert_int_equal(save_sample(b, b->other, "c", &first, 7), AU_ECONFLICT);
   assert_true(do_sample(b, "c").sample.ema == 1);
   bench_run_ms(b, 5);
   au_sample second = do_sample(b, "c").sample;
   assert_int_equal(save_sample(b, b->other, "c", &second, 2), AU_OK);
-  assert_int_equal(save_sample(b, b->store, "c", &second, 7), AU_EPASSED);
-  assert_int_equal(save_sample(b, b->store, "c", &first, 7), AU_EPASSED);
-  assert_int_equal(forget_sample(b, b->store, "c", &second), AU_EPASSED);
+  assert_int_equal(save_sample(b, b->store, "c", &second, 7), AU_ECONFLICT);
+  assert_int_equal(save_sample(b, b->store, "c", &first, 7), AU_ECONFLICT);
+  assert_int_equal(evict_sample(b, b->store, "c", &second), AU_ECONFLICT);
   assert_true(do_sample(b, "c").sample.ema == 2);
   assert_true(is_well(b->store)); /* being passed is no fault of Redis */
 }
 
 /* Between a sample and its save the data set was emptied: nothing of the old one is kept. */
 static void another_data_set(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   au_sample fresh = do_sample(b, "c").sample;
   assert_int_equal(save_sample(b, b->store, "c", &fresh, 1), AU_OK);
   au_sample old = do_sample(b, "c").sample;
   ASK(&b->server, "FLUSHALL");
-  assert_int_equal(save_sample(b, b->store, "c", &old, 5), AU_EPASSED);
-  assert_int_equal(forget_sample(b, b->store, "c", &old), AU_EPASSED);
+  assert_int_equal(save_sample(b, b->store, "c", &old, 5), AU_ECONFLICT);
+  assert_int_equal(evict_sample(b, b->store, "c", &old), AU_ECONFLICT);
   assert_int_equal(ASK(&b->server, "DBSIZE"), 0);
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   au_sample again = do_sample(b, "c").sample;
@@ -198,7 +198,7 @@ static void another_data_set(void **state) {
 
 /* More of them than one portion takes. */
 static void a_save_clears_ended_sessions(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_join(b, "c", "live"), AU_OK);
   for (int i = 0; i < 1700; i++) ASK(&b->server, "ZADD au:idx:c %d dead%d", 1000 + i, i);
   assert_int_equal(do_sample(b, "c").sample.count, 1);
@@ -207,7 +207,7 @@ static void a_save_clears_ended_sessions(void **state) {
 }
 
 static void who_is_due(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   long long now = redis_ms(b);
   assert_int_equal(do_due(b, 1000, 0, 10).n, 0);
   ASK(&b->server, "ZADD au:customers 0 new %lld old %lld recent %lld older", now - 5000, now - 100,
@@ -228,7 +228,7 @@ static void who_is_due(void **state) {
 }
 
 static void what_is_no_customer_is_taken_off(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   ASK(&b->server, "ZADD au:customers 0 good 0 %s 0 %b", "not:an:id", "\0\n", (size_t)2);
   outcome o = do_due(b, 1000, 0, 10);
   assert_int_equal(o.n, 1);
@@ -238,7 +238,7 @@ static void what_is_no_customer_is_taken_off(void **state) {
 
 /* ---- the lease ----------------------------------------------------------------------- */
 
-static outcome due_of(bench *b, au_store *store) {
+static outcome due_of(fixture *b, au_store *store) {
   outcome o;
   DO(b, &o, store->ops->due(store, 0, 1000, 0, 10, on_listed, &o));
   assert_int_equal(o.status, AU_OK);
@@ -248,7 +248,7 @@ static outcome due_of(bench *b, au_store *store) {
 /* The first to ask ticks, and goes on by asking; the other is told how long that lasts, and
  * ticks when it has. */
 static void one_holds_the_lease(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   long long lease_ms = b->config.ema_interval_ms * 3 / 2;
   assert_int_equal(bench_open(b, &b->other), AU_OK);
   RUN_UNTIL(b, is_available(b->other));
@@ -272,7 +272,7 @@ static void one_holds_the_lease(void **state) {
 
 /* Only another program can write these; they stop nobody. */
 static void odd_leases(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   static const char *const odd[] = {"SET", "RPUSH"}; /* without an end, a list */
   ASK(&b->server, "ZADD au:customers 0 c");
   for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
@@ -285,40 +285,40 @@ static void odd_leases(void **state) {
 
 /* Only who ticks scans. */
 static void the_holder_scans(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   static const char json[] = "{\"customerId\":\"c\",\"sessionId\":\"s\",\"tabId\":\"t\"}";
   assert_int_equal(bench_open(b, &b->other), AU_OK);
   RUN_UNTIL(b, is_available(b->other));
   assert_int_equal(due_of(b, b->store).n, 0);
   ASK(&b->server, "SET presence:c:s %s EX 100", json);
-  b->other->ops->reconcile(b->other);
+  b->other->ops->scan(b->other);
   due_of(b, b->other);
   bench_run_ms(b, 50);
   assert_int_equal(do_sample(b, "c").sample.count, 0);
-  b->store->ops->reconcile(b->store);
+  b->store->ops->scan(b->store);
   assert_int_equal(due_of(b, b->store).n, 1);
   assert_int_equal(do_sample(b, "c").sample.count, 1);
 }
 
 static void forgotten_only_when_empty(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   assert_int_equal(do_save(b, "c", 1), AU_OK);
-  assert_int_equal(do_forget(b, "c"), AU_OK);
+  assert_int_equal(do_evict(b, "c"), AU_OK);
   assert_int_equal(ASK(&b->server, "EXISTS ema:c au:idx:c au:tick:c au:customers"), 4);
   assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
   ASK(&b->server, "ZADD au:idx:c 1000 ended");
-  assert_int_equal(do_forget(b, "c"), AU_OK);
+  assert_int_equal(do_evict(b, "c"), AU_OK);
   assert_int_equal(ASK(&b->server, "EXISTS ema:c au:idx:c au:customers"), 0);
 }
 
 /* ---- messages ----------------------------------------------------------------------------- */
 
-static void watch(bench *b, const char *customer, bool on) {
-  b->store->ops->watch(b->store, slice_of(customer), on);
+static void watch(fixture *b, const char *customer, bool on) {
+  assert_int_equal(b->store->ops->subscribe(b->store, slice_of(customer), on), AU_OK);
 }
 
-static long long subscribers(bench *b, const char *customer) {
+static long long subscribers(fixture *b, const char *customer) {
   redisReply *reply = ask_redis(&b->server, "PUBSUB NUMSUB metrics:%s", customer);
   long long n = reply->element[1]->integer;
   freeReplyObject(reply);
@@ -326,7 +326,7 @@ static long long subscribers(bench *b, const char *customer) {
 }
 
 static void published_to_those_who_watch(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_publish(b, "c", 3), AU_OK);
   watch(b, "c", true);
   watch(b, "c", true);
@@ -350,7 +350,7 @@ static void published_to_those_who_watch(void **state) {
 
 /* On and off in one turn, and again: the last word counts. */
 static void watched_and_not_and_watched(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   for (int i = 0; i < 7; i++) watch(b, "c", i % 2 == 0);
   RUN_UNTIL(b, subscribers(b, "c") == 1);
   for (int i = 0; i < 7; i++) {
@@ -362,7 +362,7 @@ static void watched_and_not_and_watched(void **state) {
 
 /* More than are asked for at once. */
 static void many_are_watched(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   char id[16];
   for (int i = 0; i < 3000; i++) {
     snprintf(id, sizeof id, "c%d", i);
@@ -375,7 +375,7 @@ static void many_are_watched(void **state) {
 }
 
 static void messages_of_other_programs(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   static const char *const ignored[] = {
       "junk",
       "",
@@ -392,6 +392,7 @@ static void messages_of_other_programs(void **state) {
   RUN_UNTIL(b, b->published > 0);
   assert_int_equal(b->published, 1);
   assert_int_equal(b->metrics.count, 9);
+  assert_int_equal(b->counters.store_foreign, sizeof ignored / sizeof ignored[0]);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -162,7 +162,7 @@ static void proxy_turn(proxy *p, const char *server_path) {
 /* ---- a daemon of a store and a ticker ---------------------------------------- */
 
 typedef struct daemon_parts {
-  bench *bench;
+  fixture *base;
   proxy proxy;
   uv_timer_t pump;
   ticker *ticker;
@@ -173,17 +173,18 @@ typedef struct daemon_parts {
 
 static void on_pump(uv_timer_t *timer) {
   parts *d = timer->data;
-  proxy_turn(&d->proxy, d->bench->server.socket);
+  proxy_turn(&d->proxy, d->base->server.socket);
 }
 
 static void on_wake(void *arg) {
   (void)arg;
 }
 
-static void on_watch(void *arg, au_slice id, bool on) {
+static au_status on_subscribe(void *arg, au_slice id, bool on) {
   (void)arg;
   (void)id;
   (void)on;
+  return AU_OK;
 }
 
 static frame *no_frame(const au_metrics *metrics) {
@@ -193,7 +194,7 @@ static frame *no_frame(const au_metrics *metrics) {
 
 static int setup(void **state) {
   parts *d = calloc(1, sizeof *d);
-  bench *b = d->bench = bench_create();
+  fixture *b = d->base = bench_create();
   server_start(&b->server);
   b->config.ema_interval_ms = INTERVAL_MS;
   b->config.presence_ttl_s = 3600;
@@ -213,7 +214,7 @@ static int setup(void **state) {
   uv_timer_init(&b->loop, &d->pump);
   d->pump.data = d;
   uv_timer_start(&d->pump, on_pump, 1, 1);
-  broadcast_hooks hooks = {on_wake, on_watch, no_frame, d, 0};
+  broadcast_hooks hooks = {on_wake, on_subscribe, no_frame, d, 0, NULL};
   assert_int_equal(broadcast_create((map_seed){1, 2}, &hooks, &d->broadcast), AU_OK);
   *state = d;
   return 0;
@@ -221,7 +222,7 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
   parts *d = *state;
-  bench *b = d->bench;
+  fixture *b = d->base;
   uv_close((uv_handle_t *)&d->pump, NULL);
   broadcast_free(d->broadcast);
   for (size_t i = 0; i < 8; i++) {
@@ -240,7 +241,7 @@ static void on_ticker_stopped(void *arg) {
 }
 
 static void daemon_start(parts *d) {
-  bench *b = d->bench;
+  fixture *b = d->base;
   ASK(&b->server, "DEL au:lease");
   bench_start(b);
   ticker_config config = {
@@ -262,8 +263,8 @@ static void daemon_start(parts *d) {
 static void daemon_stop(parts *d) {
   d->ticker_stopped = false;
   ticker_stop(d->ticker, on_ticker_stopped, d);
-  bench_close(d->bench, &d->bench->store);
-  RUN_UNTIL(d->bench, d->ticker_stopped);
+  bench_close(d->base, &d->base->store);
+  RUN_UNTIL(d->base, d->ticker_stopped);
   ticker_free(d->ticker);
 }
 
@@ -283,7 +284,7 @@ typedef struct kept {
 } kept;
 
 static kept look(parts *d) {
-  redisReply *reply = ask_redis(&d->bench->server, "MGET ema:c au:tick:c");
+  redisReply *reply = ask_redis(&d->base->server, "MGET ema:c au:tick:c");
   kept k = {-1, 0};
   if (reply->element[0]->str) k.ema = atof(reply->element[0]->str);
   if (reply->element[1]->str) k.tick_ms = atoll(reply->element[1]->str);
@@ -297,7 +298,7 @@ static void expect_steps(parts *d, const char *name, int at, int steps) {
   kept last = look(d);
   while (steps > 0) {
     kept now;
-    RUN_UNTIL(d->bench, (now = look(d)).tick_ms != last.tick_ms);
+    RUN_UNTIL(d->base, (now = look(d)).tick_ms != last.tick_ms);
     if (last.tick_ms > 0) {
       long long elapsed_ms = now.tick_ms - last.tick_ms;
       long long intervals = (elapsed_ms + INTERVAL_MS / 2) / INTERVAL_MS;
@@ -314,7 +315,7 @@ static void expect_steps(parts *d, const char *name, int at, int steps) {
 
 static void a_tick(void **state) {
   parts *d = *state;
-  bench *b = d->bench;
+  fixture *b = d->base;
   for (fault what = 0; what < FAULTS; what++) {
     for (int at = 0; at < TICK_COMMANDS; at++) {
       daemon_start(d);
@@ -336,7 +337,7 @@ static void a_tick(void **state) {
 /* A customer that is empty: whatever happens, nothing of it is left at the end. */
 static void a_tick_that_forgets(void **state) {
   parts *d = *state;
-  bench *b = d->bench;
+  fixture *b = d->base;
   for (fault what = 0; what < FAULTS; what++) {
     int at = 0;
     for (bool met = true; met; at++) {

@@ -14,7 +14,7 @@
 enum { MANY = 3000 };
 
 static int setup(void **state) {
-  bench *b = bench_create();
+  fixture *b = bench_create();
   server_start(&b->server);
   bench_start(b);
   *state = b;
@@ -23,7 +23,7 @@ static int setup(void **state) {
 
 /* The test opens the store, with a configuration of its own. */
 static int setup_closed(void **state) {
-  bench *b = bench_create();
+  fixture *b = bench_create();
   server_start(&b->server);
   *state = b;
   return 0;
@@ -34,7 +34,7 @@ static int teardown(void **state) {
   return 0;
 }
 
-static void join_many(bench *b, const char *customer, int n) {
+static void join_many(fixture *b, const char *customer, int n) {
   outcome *o = calloc((size_t)n, sizeof *o);
   char id[16];
   for (int i = 0; i < n; i++) {
@@ -48,13 +48,13 @@ static void join_many(bench *b, const char *customer, int n) {
 }
 
 /* A Redis that has lost everything, as the store knows. */
-static void lose_data(bench *b) {
+static void lose_data(fixture *b) {
   ASK(&b->server, "FLUSHALL");
   RUN_UNTIL(b, !is_well(b->store));
 }
 
 /* In the middle of the replay of MANY. */
-static void begin_replay_of_many(bench *b) {
+static void begin_replay_of_many(fixture *b) {
   join_many(b, "c", MANY);
   server_kill(&b->server);
   RUN_UNTIL(b, !is_well(b->store));
@@ -63,19 +63,19 @@ static void begin_replay_of_many(bench *b) {
   assert_true(ASK(&b->server, "ZCARD au:idx:c") < MANY);
 }
 
-static void expect_whole(bench *b, const char *customer, uint32_t count) {
+static void expect_whole(fixture *b, const char *customer, uint32_t count) {
   RUN_UNTIL(b, is_well(b->store));
   outcome o = do_sample(b, customer);
   assert_int_equal(o.sample.count, count);
   assert_false(o.sample.stale);
 }
 
-static bool is_there(bench *b, const char *session) {
+static bool is_there(fixture *b, const char *session) {
   return ASK(&b->server, "EXISTS presence:c:%s", session) == 1;
 }
 
 static void touches_and_leaves_meanwhile(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   begin_replay_of_many(b);
   assert_int_equal(do_leave(b, "c", "s0", "t1"), AU_OK);    /* the last on its way */
   assert_int_equal(do_leave(b, "c", "s2999", "t1"), AU_OK); /* the first, which is there */
@@ -89,7 +89,7 @@ static void touches_and_leaves_meanwhile(void **state) {
 }
 
 static void its_data_is_lost_again(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   begin_replay_of_many(b);
   ASK(&b->server, "FLUSHALL");
   expect_whole(b, "c", MANY);
@@ -97,7 +97,7 @@ static void its_data_is_lost_again(void **state) {
 }
 
 static void it_refuses_again(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   begin_replay_of_many(b);
   ASK(&b->server, "CONFIG SET maxmemory 1");
   RUN_UNTIL(b, strstr(b->store->ops->health(b->store).reason, "out of memory"));
@@ -109,7 +109,7 @@ static void it_refuses_again(void **state) {
 }
 
 static void its_link_is_lost_again_and_again(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   begin_replay_of_many(b);
   for (int i = 0; i < 5; i++) {
     ASK(&b->server, "CLIENT KILL TYPE normal SKIPME yes");
@@ -119,7 +119,7 @@ static void its_link_is_lost_again_and_again(void **state) {
 }
 
 static void stopped_in_the_middle(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   begin_replay_of_many(b);
   assert_int_equal(do_leave(b, "c", "s0", "t1"), AU_OK);
   bench_close(b, &b->store);
@@ -127,7 +127,7 @@ static void stopped_in_the_middle(void **state) {
 
 /* A customer that is at fault does not hold up the others. */
 static void a_key_of_the_wrong_type(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   join_many(b, "broken", 3);
   join_many(b, "c", 600);
   freeReplyObject(ask_redis(&b->server, "MULTI"));
@@ -145,7 +145,7 @@ static void a_key_of_the_wrong_type(void **state) {
 /* The touch is on its way to Redis when its tab leaves, which Redis is told later; or at
  * once, behind the touch. */
 static void a_leave_behind_a_touch_on_its_way(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   for (int later = 0; later < 2; later++) {
     outcome touched = {0};
     au_beat beat = beat_of("c", "s0", "t1");
@@ -163,13 +163,14 @@ static void a_leave_behind_a_touch_on_its_way(void **state) {
     assert_int_equal(touched.status, AU_OK);
     expect_whole(b, "c", later ? MANY - 1 : 0);
     assert_false(is_there(b, "s0"));
-    assert_int_equal(b->store->ops->renewed_ago_ms(b->store, slice_of("c"), slice_of("s0")), -1);
+    assert_int_equal(b->store->ops->renewed_ago_ms(b->store, slice_of("c"), slice_of("s0"), NULL),
+                     -1);
   }
 }
 
 /* The same when the touch fails, and for a socket that vanishes. */
 static void an_ending_behind_a_touch_that_fails(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   outcome touched[3] = {0}, shortened;
   au_beat left = beat_of("c", "left", "t1"), short_lived = beat_of("c", "short", "t1"),
           back = beat_of("c", "back", "t1");
@@ -184,7 +185,8 @@ static void an_ending_behind_a_touch_that_fails(void **state) {
   assert_int_equal(do_leave(b, "c", "back", "t1"), AU_OK);
   assert_int_equal(ops->touch(b->store, &back, AU_TOUCH_JOIN, on_done, &touched[2]), AU_OK);
   DO(b, &shortened,
-     ops->shorten(b->store, &short_lived, b->config.disconnect_grace_ms, on_done, &shortened));
+     ops->shorten(b->store, &short_lived, b->config.disconnect_grace_ms, AU_SHORTEN_DISCONNECTED,
+                  on_done, &shortened));
   RUN_UNTIL(b, touched[0].calls + touched[1].calls + touched[2].calls == 3); /* out of patience */
   kill(b->server.pid, SIGCONT);
   expect_whole(b, "c", 3);
@@ -195,7 +197,7 @@ static void an_ending_behind_a_touch_that_fails(void **state) {
 
 /* Leaves that were refused when they were told are told again. */
 static void leaves_that_are_refused(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   join_many(b, "c", 3);
   ASK(&b->server, "ACL SETUSER default -eval");
   assert_int_equal(do_leave(b, "c", "s0", "t1"), AU_OK);
@@ -210,7 +212,7 @@ static void leaves_that_are_refused(void **state) {
 
 /* Half of a touch: the key is there, and lives longer than it is told again. */
 static void what_is_there_is_counted(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   ASK(&b->server, "ACL SETUSER default -zadd");
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
@@ -223,7 +225,7 @@ static void what_is_there_is_counted(void **state) {
 
 /* An empty shop's average goes on to fall, wherever its fall began. */
 static void averages_of_customers_without_sessions(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   enum { CUSTOMERS = 600 };
   char id[16];
   for (int i = 0; i < CUSTOMERS; i++) {
@@ -245,7 +247,7 @@ static void averages_of_customers_without_sessions(void **state) {
 
 /* It is not made anew by the first tick after the return, nor missing until then. */
 static void an_average_that_was_begun_without_redis(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   server_kill(&b->server);
   RUN_UNTIL(b, !is_well(b->store));
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
@@ -264,7 +266,7 @@ static void an_average_that_was_begun_without_redis(void **state) {
 
 /* Nobody gains time by the replay, nor looks younger. */
 static void it_keeps_its_time(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   long long joined_ms = redis_ms(b), score = ASK(&b->server, "ZSCORE au:idx:c s");
   bench_run_ms(b, 1100);
@@ -276,7 +278,7 @@ static void it_keeps_its_time(void **state) {
 }
 
 static void sessions_end_while_they_are_on_their_way(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   b->config.presence_ttl_s = 1;
   bench_start(b);
   join_many(b, "c", MANY);
@@ -290,7 +292,7 @@ static void sessions_end_while_they_are_on_their_way(void **state) {
 
 /* Of sessions that are not known here as well. */
 static void what_is_owed_is_bounded(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   b->config.max_sessions = 2;
   bench_start(b);
   server_kill(&b->server);
@@ -306,7 +308,7 @@ static void what_is_owed_is_bounded(void **state) {
 
 /* Another daemon knows a session that has left here; so does an old snapshot. */
 static void who_has_left_stays_away(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(bench_open(b, &b->other), AU_OK);
   RUN_UNTIL(b, is_well(b->other));
   au_beat beat = beat_of("c", "s", "t1"), back = beat_of("c", "back", "t1");
@@ -334,7 +336,7 @@ static void who_has_left_stays_away(void **state) {
 
 /* It is over though people leave all the while: not one turn in which nobody does is needed. */
 static void leaves_that_never_end(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   enum { AT_ONCE = 32 };
   outcome left[AT_ONCE];
   char id[16];
@@ -357,7 +359,7 @@ static void leaves_that_never_end(void **state) {
 
 /* Redis knows only the tab before, or one that this daemon does not know. */
 static void tabs_that_took_over_end_what_they_held(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   outcome shortened;
   const au_store_ops *ops = b->store->ops;
   assert_int_equal(bench_open(b, &b->other), AU_OK);
@@ -379,13 +381,49 @@ static void tabs_that_took_over_end_what_they_held(void **state) {
   assert_int_equal(do_leave(b, "c", "away", "t2"), AU_OK);
   assert_int_equal(do_leave(b, "c", "kept", "t2"), AU_OK);
   DO(b, &shortened,
-     ops->shorten(b->store, &short_lived, b->config.disconnect_grace_ms, on_done, &shortened));
+     ops->shorten(b->store, &short_lived, b->config.disconnect_grace_ms, AU_SHORTEN_DISCONNECTED,
+                  on_done, &shortened));
   ASK(&b->server, "CONFIG SET maxmemory 0");
   RUN_UNTIL(b, is_well(b->store));
   assert_false(is_there(b, "left"));
   assert_false(is_there(b, "away"));
   assert_true(is_there(b, "kept"));
   assert_true(ASK(&b->server, "PTTL presence:c:short") <= b->config.disconnect_grace_ms);
+}
+
+static void renew_and_shorten(fixture *b, au_store *at, const char *session) {
+  outcome o;
+  const au_beat beat = beat_of("c", session, "t1");
+  assert_int_equal(do_touch(b, at, &beat, AU_TOUCH_BEAT), AU_OK);
+  DO(b, &o,
+     at->ops->shorten(at, &beat, b->config.disconnect_grace_ms, AU_SHORTEN_DISCONNECTED, on_done,
+                      &o));
+  assert_int_equal(o.status, AU_OK);
+}
+
+/* The daemon that it was at before would have it live for longer. Each of two daemons has one
+ * such session, whichever of them restores first. */
+static void a_session_that_was_shortened_elsewhere(void **state) {
+  fixture *b = *state;
+  static const char *const sessions[] = {"here", "there"};
+  assert_int_equal(bench_open(b, &b->other), AU_OK);
+  RUN_UNTIL(b, is_well(b->other));
+  au_beat here = beat_of("c", "here", "t1"), there = beat_of("c", "there", "t1");
+  assert_int_equal(do_touch(b, b->other, &here, AU_TOUCH_JOIN), AU_OK);
+  assert_int_equal(do_touch(b, b->store, &there, AU_TOUCH_JOIN), AU_OK);
+  bench_run_ms(b, 120);
+  renew_and_shorten(b, b->store, "here");
+  renew_and_shorten(b, b->other, "there");
+  ASK(&b->server, "FLUSHALL");
+  RUN_UNTIL(b, !is_well(b->store) && !is_well(b->other));
+  RUN_UNTIL(b, is_well(b->other));
+  expect_whole(b, "c", 2);
+  for (int i = 0; i < 2; i++) {
+    long long end_ms = redis_ms(b) + b->config.disconnect_grace_ms;
+    assert_in_range(ASK(&b->server, "PTTL presence:c:%s", sessions[i]), 1,
+                    b->config.disconnect_grace_ms);
+    assert_true(ASK(&b->server, "ZSCORE au:idx:c %s", sessions[i]) <= end_ms);
+  }
 }
 
 #define CASE(name)        cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -412,6 +450,7 @@ int main(void) {
       CASE(leaves_that_never_end),
       CASE(who_has_left_stays_away),
       CASE(tabs_that_took_over_end_what_they_held),
+      CASE(a_session_that_was_shortened_elsewhere),
   };
   return cmocka_run_group_tests_name("redis_replay", tests, NULL, NULL);
 }

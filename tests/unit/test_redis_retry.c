@@ -8,12 +8,12 @@
 
 #include <cmocka.h>
 
-#include "adapters/redis_retry.h"
+#include "adapters/fallback/hints.h"
 #include "redis_fixture.h"
 #include "utils/log.h"
 
 static int setup_closed(void **state) {
-  bench *b = bench_create();
+  fixture *b = bench_create();
   server_start(&b->server);
   *state = b;
   return 0;
@@ -31,38 +31,39 @@ static int teardown(void **state) {
 }
 
 /* Nobody is in Redis under a type that an index has. */
-static void put_at_fault(bench *b) {
+static void put_at_fault(fixture *b) {
   ASK(&b->server, "DEL au:idx:c");
   ASK(&b->server, "SET au:idx:c x");
 }
 
-static void mend(bench *b) {
+static void mend(fixture *b) {
   ASK(&b->server, "DEL au:idx:c");
 }
 
-static bool is_there(bench *b, const char *session) {
+static bool is_there(fixture *b, const char *session) {
   return ASK(&b->server, "EXISTS presence:c:%s", session) == 1;
 }
 
-static bool is_counted(bench *b, const char *session) {
+static bool is_counted(fixture *b, const char *session) {
   return ASK(&b->server, "ZSCORE au:idx:c %s", session) > 0;
 }
 
-static au_status do_shorten(bench *b, const char *session, const char *tab) {
+static au_status do_shorten(fixture *b, const char *session, const char *tab, int64_t grace_ms) {
   outcome o;
   au_beat beat = beat_of("c", session, tab);
-  DO(b, &o, b->store->ops->shorten(b->store, &beat, b->config.disconnect_grace_ms, on_done, &o));
+  DO(b, &o,
+     b->store->ops->shorten(b->store, &beat, grace_ms, AU_SHORTEN_DISCONNECTED, on_done, &o));
   return o.status;
 }
 
-static void expect_count(bench *b, uint32_t count) {
+static void expect_count(fixture *b, uint32_t count) {
   outcome o = do_sample(b, "c");
   assert_int_equal(o.sample.count, count);
   assert_false(o.sample.stale);
 }
 
 static void a_leave(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   put_at_fault(b);
   assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
@@ -75,7 +76,7 @@ static void a_leave(void **state) {
 }
 
 static void a_touch(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   put_at_fault(b);
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   mend(b);
@@ -85,19 +86,32 @@ static void a_touch(void **state) {
 }
 
 static void a_vanished_socket(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   put_at_fault(b);
-  assert_int_equal(do_shorten(b, "s", "t1"), AU_OK);
+  assert_int_equal(do_shorten(b, "s", "t1", b->config.disconnect_grace_ms), AU_OK);
   mend(b);
   ASK(&b->server, "ZADD au:idx:c 9999999999999 s");
   RUN_UNTIL(b, ASK(&b->server, "PTTL presence:c:s") <= b->config.disconnect_grace_ms);
   assert_true(ASK(&b->server, "ZSCORE au:idx:c s") <= redis_ms(b) + b->config.disconnect_grace_ms);
 }
 
+/* It keeps the grace that it named. */
+static void a_tab_that_leaves_with_a_grace(void **state) {
+  fixture *b = *state;
+  int64_t grace_ms = b->config.disconnect_grace_ms / 4;
+  assert_int_equal(do_join(b, "c", "s"), AU_OK);
+  put_at_fault(b);
+  assert_int_equal(do_shorten(b, "s", "t1", grace_ms), AU_OK);
+  mend(b);
+  ASK(&b->server, "ZADD au:idx:c 9999999999999 s");
+  RUN_UNTIL(b, ASK(&b->server, "PTTL presence:c:s") <= b->config.disconnect_grace_ms);
+  assert_true(ASK(&b->server, "PTTL presence:c:s") <= grace_ms);
+}
+
 /* All others are served as ever, and the answers of this one are the daemon's own. */
 static void others_meanwhile(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   put_at_fault(b);
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   assert_int_equal(do_join(b, "d", "s"), AU_OK);
@@ -108,7 +122,7 @@ static void others_meanwhile(void **state) {
 }
 
 /* Mends what is at fault, and waits until all that was owed so far is paid. */
-static void mend_and_pay(bench *b) {
+static void mend_and_pay(fixture *b) {
   assert_int_equal(do_join(b, "c", "last"), AU_OK);
   assert_int_equal(do_leave(b, "c", "last", "t1"), AU_OK);
   assert_int_equal(do_join(b, "c", "later"), AU_OK);
@@ -118,7 +132,7 @@ static void mend_and_pay(bench *b) {
 }
 
 static void who_comes_back_stays(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   put_at_fault(b);
   assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
@@ -129,7 +143,7 @@ static void who_comes_back_stays(void **state) {
 }
 
 static void who_goes_again_is_gone(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   put_at_fault(b);
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
@@ -140,7 +154,7 @@ static void who_goes_again_is_gone(void **state) {
 
 /* Another daemon's tab has taken over what was left here: that one had it later. */
 static void taken_over_elsewhere(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(bench_open(b, &b->other), AU_OK);
   RUN_UNTIL(b, is_well(b->other));
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
@@ -158,7 +172,7 @@ static void taken_over_elsewhere(void **state) {
 /* The leave is refused while the touch is on its way, which asks for a profile first: the touch
  * is over. */
 static void a_leave_behind_a_touch(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   outcome touched = {0}, left = {0};
   const au_beat beat = beat_of("c", "s", "t1");
   assert_int_equal(bench_open(b, &b->other), AU_OK);
@@ -176,7 +190,7 @@ static void a_leave_behind_a_touch(void **state) {
 
 /* First owed to a Redis that lost its data, then to the key. */
 static void refused_in_a_replay(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   assert_int_equal(do_join(b, "c", "stays"), AU_OK);
   assert_int_equal(do_join(b, "c", "goes"), AU_OK);
   freeReplyObject(ask_redis(&b->server, "MULTI"));
@@ -192,7 +206,7 @@ static void refused_in_a_replay(void **state) {
   assert_false(is_there(b, "goes"));
 }
 
-static void join_and_leave_many(bench *b, int n) {
+static void join_and_leave_many(fixture *b, int n) {
   char id[16];
   for (int i = 0; i < n; i++) {
     snprintf(id, sizeof id, "s%d", i);
@@ -204,13 +218,13 @@ static void join_and_leave_many(bench *b, int n) {
 /* Whatever is owed, a key that stays at fault costs one attempt a second; then all is paid at
  * once. */
 static void many(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   enum { MANY = 2000 };
   put_at_fault(b);
   join_and_leave_many(b, MANY);
-  bench_run_ms(b, REDIS_RETRY_MAX_MS);
+  bench_run_ms(b, HINTS_MAX_MS);
   uint64_t errors = b->counters.store_errors;
-  bench_run_ms(b, 2 * REDIS_RETRY_MAX_MS);
+  bench_run_ms(b, 2 * HINTS_MAX_MS);
   assert_in_range(b->counters.store_errors - errors, 1, 4);
   mend(b);
   RUN_UNTIL(b, ASK(&b->server, "ZCARD au:idx:c") == MANY / 2);
@@ -221,7 +235,7 @@ static void many(void **state) {
 
 /* Nobody waits for another's key. */
 static void another_key_meanwhile(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   put_at_fault(b);
   join_and_leave_many(b, 1000);
   assert_int_equal(do_join(b, "d", "s"), AU_OK);
@@ -236,11 +250,11 @@ static void another_key_meanwhile(void **state) {
 
 /* The customer is ticked as well, and who watches it hears of it. */
 static void it_is_listed_and_heard_of(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   ASK(&b->server, "SET au:customers x");
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   RUN_UNTIL(b, is_counted(b, "s"));
-  bench_run_ms(b, 2 * REDIS_RETRY_MIN_MS);
+  bench_run_ms(b, 2 * HINTS_MIN_MS);
   unsigned changed = b->changed;
   ASK(&b->server, "DEL au:customers");
   RUN_UNTIL(b, ASK(&b->server, "ZCARD au:customers") == 1);
@@ -250,7 +264,7 @@ static void it_is_listed_and_heard_of(void **state) {
 
 /* A replay is over though beats are refused all the while. */
 static void beats_during_a_replay(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   outcome beats[64];
   const au_beat beat = beat_of("c", "s", "t1");
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
@@ -274,7 +288,7 @@ static void beats_during_a_replay(void **state) {
 
 /* What cannot be owed is not acknowledged. */
 static void bounded(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   b->config.max_sessions = 2;
   bench_start(b);
   put_at_fault(b);
@@ -289,7 +303,7 @@ static void bounded(void **state) {
 
 /* Said once, and that it is over once. */
 static void a_lasting_fault_is_one_state(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   put_at_fault(b);
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   for (uint64_t errors = b->counters.store_errors; b->counters.store_errors < errors + 4;) {
@@ -302,13 +316,13 @@ static void a_lasting_fault_is_one_state(void **state) {
 }
 
 static void stopped_while_something_is_owed(void **state) {
-  bench *b = *state;
+  fixture *b = *state;
   outcome left = {0};
   const au_beat beat = beat_of("c", "s", "t1");
   put_at_fault(b);
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   kill(b->server.pid, SIGSTOP);
-  bench_run_ms(b, 3 * REDIS_RETRY_MIN_MS); /* tried, and not answered */
+  bench_run_ms(b, 3 * HINTS_MIN_MS); /* tried, and not answered */
   assert_int_equal(b->store->ops->leave(b->store, &beat, on_done, &left), AU_OK);
   bench_close(b, &b->store);
   assert_int_equal(left.calls, 1);
@@ -323,6 +337,7 @@ int main(void) {
       CASE(a_leave),
       CASE(a_touch),
       CASE(a_vanished_socket),
+      CASE(a_tab_that_leaves_with_a_grace),
       CASE(others_meanwhile),
       CASE(who_comes_back_stays),
       CASE(who_goes_again_is_gone),

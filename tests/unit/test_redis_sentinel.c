@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "adapters/redis_sentinel.h"
+#include "adapters/redis/link/sentinel.h"
 #include "run_until.h"
 #include "utils/log.h"
 
@@ -246,11 +246,11 @@ static void whoever_answered_is_asked_again(void **state) {
 static void whoever_is_doubted_is_not(void **state) {
   fixture *f = *state;
   ask(f);
-  redis_sentinel_doubt(f->sentinel);
+  redis_sentinel_suspect(f->sentinel);
   ask(f);
   assert_asked(f, 1, 1, 0);
-  redis_sentinel_doubt(f->sentinel);
-  redis_sentinel_doubt(f->sentinel);
+  redis_sentinel_suspect(f->sentinel);
+  redis_sentinel_suspect(f->sentinel);
   ask(f);
   assert_asked(f, 2, 1, 0);
 }

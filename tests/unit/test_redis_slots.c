@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adapters/redis_keys.h"
-#include "adapters/redis_slots.h"
+#include "adapters/redis/protocol/keys.h"
+#include "adapters/redis/protocol/slots.h"
 #include "utils/buffer.h"
 
 /* The first is the specification's; the others were asked of redis-server 7.0 (CLUSTER

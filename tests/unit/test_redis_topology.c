@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapters/redis_topology.h"
+#include "adapters/redis/cluster/topology.h"
 
 static const redis_endpoint asked = {.host = "10.0.0.9", .port = 7000};
 

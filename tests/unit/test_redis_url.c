@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adapters/redis_url.h"
+#include "adapters/redis/protocol/url.h"
 
 #define ONE(name, port_number) .hosts = {{name, port_number}}, .host_count = 1
 
@@ -92,12 +92,12 @@ static const struct {
 static const struct {
   const char *name, *text, *says;
 } bad[] = {
-    {"nothing", "", "begins with"},
-    {"no scheme", "localhost:6379", "begins with"},
-    {"http", "http://h", "begins with"},
-    {"one slash", "redis:/h", "begins with"},
-    {"TLS to sentinels", "rediss+sentinel://h/n", "begins with"},
-    {"a scheme without its plus", "redissentinel://h/n", "begins with"},
+    {"nothing", "", "must begin with"},
+    {"no scheme", "localhost:6379", "must begin with"},
+    {"http", "http://h", "must begin with"},
+    {"one slash", "redis:/h", "must begin with"},
+    {"TLS to sentinels", "rediss+sentinel://h/n", "must begin with"},
+    {"a scheme without its plus", "redissentinel://h/n", "must begin with"},
     {"sentinels without a name", "redis+sentinel://h1,h2", "name of the master is missing"},
     {"sentinels with an empty name", "redis+sentinel://h1,h2/", "name of the master is missing"},
     {"sentinels with a database alone", "redis+sentinel://h1,h2//1", "name of the master"},

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "utils/setting.h"
+#include "utils/text/setting.h"
 
 static const setting boolean = {SETTING_BOOL, 0, 1, NULL};
 static const setting port = {SETTING_WHOLE, 0, 65535, NULL};
@@ -15,6 +15,7 @@ static const setting interval = {SETTING_WHOLE, 50, 3600000, NULL};
 static const setting all = {SETTING_WHOLE, 0, UINT32_MAX, NULL};
 static const setting alpha = {SETTING_REAL, 0, 1, NULL};
 static const setting text = {SETTING_TEXT, 1, 8, NULL};
+static const setting share = {SETTING_SHARE, 0, 0, NULL};
 static const setting level = {SETTING_WORD, 0, 0, "error|warn|info"};
 
 /* What a good text prints as again, or the problem with a bad one. */
@@ -57,6 +58,11 @@ static const struct {
     {"a unit", &port, "30s", false, "30s is not a whole number"},
     {"a minus alone", &port, "-", false, "- is not a whole number"},
     {"no number", &port, "", false, "an empty text is not a whole number"},
+
+    {"a share", &share, "80%", true, "80%"},
+    {"a number for a share", &share, "12000", true, "12000"},
+    {"too large a share", &share, "101%", false, "101% is not a number, or a share up to 100%"},
+    {"no share", &share, "", false, "an empty text is not a number, or a share up to 100%"},
 
     {"a real", &alpha, "0.35", true, "0.35"},
     {"a real with an exponent", &alpha, "2.5e-1", true, "0.25"},

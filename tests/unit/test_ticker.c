@@ -87,7 +87,7 @@ static void who_is_gone_is_forgotten(void **state) {
   } cases[] = {
       {"nobody, still decaying", 0.02, 0, "sample:a save:a=0.016 publish:a=0/0.016 "},
       {"somebody came", 0.001, 1, "sample:a save:a=0.2008 publish:a=1/0.2008 "},
-      {"nobody for long", 0.012, 0, "sample:a forget:a publish:a=0/0 "},
+      {"nobody for long", 0.012, 0, "sample:a evict:a publish:a=0/0 "},
       {"not listed any more", 0, 0, ""},
   };
   customer *c = add(&f->store, "a", 0);
@@ -250,8 +250,8 @@ static void the_failing_do_not_starve_the_others(void **state) {
       {"saves fail", SAVE_FAILS, false, 1, 0},
       {"publishes fail", PUBLISH_FAILS, false, 1, 1},
       {"publishes are refused", PUBLISH_REFUSED, false, 1, 1},
-      {"forgetting is refused", FORGET_REFUSED, true, 1, 0},
-      {"forgetting fails", FORGET_FAILS, true, 1, 0},
+      {"evicting is refused", EVICT_REFUSED, true, 1, 0},
+      {"evicting fails", EVICT_FAILS, true, 1, 0},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     f->store.customer_count = 0;
@@ -297,7 +297,7 @@ static void a_lost_store_ends_the_tick_with_its_page(void **state) {
   listen_to(f, "nobody", &e);
   add_crowd(f, 300);
   for (int i = 0; i < 300; i++) f->store.customers[i].failing = SAMPLE_FAILS;
-  f->store.available = false;
+  f->store.ever_up = false;
   for (unsigned tick = 1; tick <= 2; tick++) {
     to_tick(f);
     to_quiet(f);
@@ -306,7 +306,7 @@ static void a_lost_store_ends_the_tick_with_its_page(void **state) {
     assert_int_equal(f->counters.tick_failed, tick);
   }
   assert_int_equal(e.heard, 0);
-  f->store.available = true;
+  f->store.ever_up = true;
   for (int i = 0; i < 300; i++) f->store.customers[i].failing = 0;
   to_tick(f);
   to_quiet(f);
@@ -319,7 +319,7 @@ static void a_lost_store_ends_the_tick_with_its_page(void **state) {
 
 static void a_lost_store_that_answers_is_gone_through(void **state) {
   fixture *f = *state;
-  f->store.available = false;
+  f->store.ever_up = false;
   add_crowd(f, 300);
   to_tick(f);
   for (int i = 0; i < 300; i++) expect_begun("answers", &f->store.customers[i], 1, 1, 1);

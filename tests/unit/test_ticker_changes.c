@@ -240,8 +240,8 @@ static void stopped_while_something_is_in_flight(void **state) {
   for (int stage = 0; stage < STAGES; stage++) {
     for (int cancelled = 0; cancelled < 2; cancelled++) {
       if (f->store.begun > 0) { /* a fresh one */
-        assert_int_equal(teardown(state), 0);
-        assert_int_equal(setup(state), 0);
+        assert_int_equal(ticker_teardown(state), 0);
+        assert_int_equal(ticker_setup(state), 0);
         f = *state;
       }
       add(&f->store, "a", 1);
@@ -255,7 +255,7 @@ static void stopped_while_something_is_in_flight(void **state) {
       assert_int_equal(saved, stage >= 2);
       assert_int_equal(published, stage >= 3);
       stop(f);
-      if (cancelled) continue; /* teardown does it */
+      if (cancelled) continue; /* ticker_teardown does it */
       settle(f);
       assert_true(f->stopped);
       assert_int_equal(f->store.begun, f->store.answered);

@@ -2,25 +2,25 @@
  * those hear whom another daemon ticks. */
 #include "ticker_case.h"
 
-/* ---- parts ---------------------------------------------------------------- */
+/* ---- partitions ---------------------------------------------------------------- */
 
 static void a_tick_goes_from_part_to_part(void **state) {
   fixture *f = *state;
-  f->store.parts = 3;
+  f->store.partitions = 3;
   add(&f->store, "a", 1);
-  add(&f->store, "c", 3)->part = 2;
+  add(&f->store, "c", 3)->partition = 2;
   to_tick(f);
   expect_log(f, "all three",
              "tick due+0 sample:a save:a=1 publish:a=1/1 due+0 due1+0 due2+0 sample:c save:c=3 "
              "publish:c=3/3 due2+0 ");
 }
 
-/* What fails in one part is left out in that part only. */
+/* What fails in one partition is left out in that partition only. */
 static void each_part_has_its_own_failures(void **state) {
   fixture *f = *state;
-  f->store.parts = 2;
+  f->store.partitions = 2;
   add(&f->store, "a", 1)->failing = SAMPLE_FAILS;
-  add(&f->store, "b", 2)->part = 1;
+  add(&f->store, "b", 2)->partition = 1;
   to_tick(f);
   expect_log(f, "the second from its beginning",
              "tick due+0 sample:a due+1 due1+0 sample:b save:b=2 publish:b=2/2 due1+0 ");
@@ -28,15 +28,15 @@ static void each_part_has_its_own_failures(void **state) {
   assert_int_equal(f->counters.tick_failed, 1);
 }
 
-/* The others go on when one part of the store is lost. */
+/* The others go on when one partition of the store is lost. */
 static void a_part_that_is_lost(void **state) {
   fixture *f = *state;
-  f->store.parts = 2;
-  f->store.available = false;
+  f->store.partitions = 2;
+  f->store.ever_up = false;
   add(&f->store, "a", 1)->failing = SAMPLE_FAILS;
-  add(&f->store, "b", 2)->part = 1;
+  add(&f->store, "b", 2)->partition = 1;
   to_tick(f);
-  expect_log(f, "the other part",
+  expect_log(f, "the other partition",
              "tick due+0 sample:a due1+0 sample:b save:b=2 publish:b=2/2 due1+0 ");
 }
 
@@ -70,19 +70,42 @@ static void the_next_tick_comes_first(void **state) {
   expect_log(f, "an interval later", "tick due+0 tick due+0 ");
 }
 
-/* The nearest of the parts that are refused says when. */
+/* The nearest of the partitions that are refused says when. Those of its own partition are ticked
+ * once an interval all the same. */
 static void parts_of_others(void **state) {
   fixture *f = *state;
-  f->store.parts = 3;
+  f->store.partitions = 3;
   f->store.again_ms[0] = 3000;
   f->store.again_ms[2] = 2000;
-  add(&f->store, "b", 2)->part = 1;
+  add(&f->store, "b", 2)->partition = 1;
   to_tick(f);
-  expect_log(f, "its own part", "tick due+0 due1+0 sample:b save:b=2 publish:b=2/2 due1+0 due2+0 ");
+  expect_log(f, "its own partition",
+             "tick due+0 due1+0 sample:b save:b=2 publish:b=2/2 due1+0 due2+0 ");
   run_for(f, 1999);
   expect_log(f, "not yet", "");
   run_for(f, 1);
-  expect_log(f, "the nearest", "tick due+0 due1+0 sample:b save:b=2 publish:b=2/2 due1+0 due2+0 ");
+  expect_log(f, "the nearest", "due+0 due1+0 due2+0 ");
+  f->store.again_ms[0] = f->store.again_ms[2] = -1;
+  run_for(f, INTERVAL_MS - 2000 - 1);
+  expect_log(f, "nobody before its time", "");
+  run_for(f, 1);
+  expect_log(f, "all partitions",
+             "tick due+0 due1+0 sample:b save:b=2 publish:b=2/2 due1+0 due2+0 ");
+}
+
+/* Whoever ticked the partition is dead: its customers are ticked at once, the others in their time.
+ */
+static void a_part_of_one_who_is_dead(void **state) {
+  fixture *f = *state;
+  f->store.partitions = 2;
+  f->store.again_ms[0] = 2000;
+  add(&f->store, "a", 1)->ticked_ms = now_ms;
+  add(&f->store, "b", 2)->partition = 1;
+  to_tick(f);
+  expect_log(f, "its own partition", "tick due+0 due1+0 sample:b save:b=2 publish:b=2/2 due1+0 ");
+  f->store.again_ms[0] = -1;
+  run_for(f, 2000);
+  expect_log(f, "the other partition", "due+0 sample:a save:a=1 publish:a=1/1 due+0 due1+0 ");
 }
 
 /* ---- passed by another daemon ------------------------------------------------ */
@@ -95,7 +118,7 @@ static void who_is_passed_publishes_nothing(void **state) {
     const char *want;
   } cases[] = {
       {"by a save", 3, "tick due+0 sample:a save:a=2.2 due+1 "},
-      {"by one that forgets", 0, "tick due+0 sample:a forget:a due+1 "},
+      {"by one that evicts", 0, "tick due+0 sample:a evict:a due+1 "},
   };
   customer *c = add(&f->store, "a", 0);
   c->failing = PASSED;
@@ -140,8 +163,8 @@ static void one_frame_a_tick_of_the_other(void **state) {
   static const int phases[] = {0, 1, 500, 999, 1000, 1001, 2000, 3000, 3999};
   for (size_t i = 0; i < COUNT(phases); i++) {
     if (i > 0) {
-      assert_int_equal(teardown(state), 0);
-      assert_int_equal(setup(state), 0);
+      assert_int_equal(ticker_teardown(state), 0);
+      assert_int_equal(ticker_setup(state), 0);
     }
     fixture *f = *state;
     ear e;
@@ -235,6 +258,7 @@ int main(void) {
       TEST(who_is_refused_asks_again_when_told),
       TEST(the_next_tick_comes_first),
       TEST(parts_of_others),
+      TEST(a_part_of_one_who_is_dead),
       TEST(who_is_passed_publishes_nothing),
       TEST(ticked_and_still_listed),
       TEST(one_frame_a_tick_of_the_other),

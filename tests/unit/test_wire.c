@@ -76,6 +76,11 @@ static void test_beat(void **state) {
       {"a character up to the cut",
        "{" CST ",\"userAgent\":\"" HUNDRED("ab") TEN("12345") "12\xF0\x9F\x98\x80zz\"}", "",
        HUNDRED("ab") TEN("12345") "12\xF0\x9F\x98\x80", NAN, true},
+      {"null is absent",
+       "{" CST ",\"timestamp\":null,\"platform\":null,\"userAgent\":null,\"isLeader\":null,"
+       "\"graceMs\":null}",
+       "", "", NAN, true},
+      {"another request's field", "{" CST ",\"graceMs\":\"junk\"}", "", "", NAN, true},
       {"a negative time", "{" CST ",\"timestamp\":-1}", "", "", -1, true},
       {"the last exact time", "{" CST ",\"timestamp\":9007199254740992}", "", "",
        9007199254740992.0, true},
@@ -102,13 +107,14 @@ static void test_beat(void **state) {
 static void test_beat_of_the_longest_fields(void **state) {
   (void)state;
   static const char id[] = HUNDRED("i") TEN("d") TEN("d") "1234567";
-  char body[1024];
+  char body[2048];
   wire_beat out;
   wire_error error;
   (void)snprintf(body, sizeof body,
                  "{\"customerId\":\"C%s\",\"sessionId\":\"S%s\",\"tabId\":\"T%s\","
-                 "\"platform\":\"%s\",\"userAgent\":\"%s\"}",
-                 id, id, id, TEN("123456") "1234", HUNDRED("ab") HUNDRED("c"));
+                 "\"platform\":\"%s\",\"userAgent\":\"%s\",\"page\":\"/%s\"}",
+                 id, id, id, TEN("123456") "1234", HUNDRED("ab") HUNDRED("c"),
+                 HUNDRED("pg") HUNDRED("e"));
   assert_int_equal(parse_beat(body, &out, &error), AU_OK);
   au_slice ids[] = {out.beat.customer_id, out.beat.session_id, out.beat.tab_id};
   for (size_t i = 0; i < COUNT(ids); i++) {
@@ -119,6 +125,8 @@ static void test_beat_of_the_longest_fields(void **state) {
   check_text("longest", "platform", TEN("123456") "1234", out.beat.platform);
   assert_int_equal(out.beat.user_agent.len, AU_USER_AGENT_MAX);
   assert_memory_equal(out.beat.user_agent.ptr, HUNDRED("ab") TEN("ccccc"), 250);
+  assert_int_equal(out.beat.page.len, AU_PATH_MAX);
+  assert_memory_equal(out.beat.page.ptr, "/" HUNDRED("pg") TEN("eeeee"), 250);
 }
 
 typedef struct refusal {
@@ -153,7 +161,8 @@ static void test_beat_refused(void **state) {
       {"no tab", "{" C "," S "}", "tabId", "tabId is required"},
       {"the wrong case", "{\"CUSTOMERID\":\"a\"," S "," T "}", "customerId",
        "customerId is required"},
-      {"customer null", "{\"customerId\":null," S "," T "}", "customerId", "customerId" ID_RULE},
+      {"customer null", "{\"customerId\":null," S "," T "}", "customerId",
+       "customerId is required"},
       {"customer empty", "{\"customerId\":\"\"," S "," T "}", "customerId", "customerId" ID_RULE},
       {"session a number", "{" C ",\"sessionId\":1," T "}", "sessionId", "sessionId" ID_RULE},
       {"session with a colon", "{" C ",\"sessionId\":\"a:b\"," T "}", "sessionId",
@@ -162,22 +171,25 @@ static void test_beat_refused(void **state) {
       {"tab too long", "{" C "," S ",\"tabId\":\"" HUNDRED("a") TEN("bcd") "\"}", "tabId",
        "tabId" ID_RULE},
       {"time a string", "{" CST ",\"timestamp\":\"1\"}", "timestamp", BAD_TIME},
-      {"time null", "{" CST ",\"timestamp\":null}", "timestamp", BAD_TIME},
       {"time infinite", "{" CST ",\"timestamp\":1e999}", "timestamp", BAD_TIME},
       {"time minus infinite", "{" CST ",\"timestamp\":-1e999}", "timestamp", BAD_TIME},
       {"platform a number", "{" CST ",\"platform\":1}", "platform", BAD_PLATFORM},
-      {"platform null", "{" CST ",\"platform\":null}", "platform", BAD_PLATFORM},
       {"65 bytes of platform", "{" CST ",\"platform\":\"" TEN("123456") "12345\"}", "platform",
        BAD_PLATFORM},
       {"user agent an array", "{" CST ",\"userAgent\":[]}", "userAgent",
        "userAgent must be a string"},
       {"leader a string", "{" CST ",\"isLeader\":\"true\"}", "isLeader", BAD_LEADER},
+      {"webdriver a number", "{" CST ",\"webdriver\":1}", "webdriver",
+       "webdriver must be true or false"},
       {"leader a number", "{" CST ",\"isLeader\":1}", "isLeader", BAD_LEADER},
-      {"leader null", "{" CST ",\"isLeader\":null}", "isLeader", BAD_LEADER},
       {"customer twice", "{" CST "," C "}", "customerId", "duplicate field"},
       {"customer twice, once escaped", "{" CST ",\"\\u0063ustomerId\":\"other\"}", "customerId",
        "duplicate field"},
       {"an unknown field twice", "{" CST ",\"a\":1,\"\\u0061\":1}", "", "duplicate field"},
+      {"two of them twice, the first is named", "{" CST "," T "," C "," S "}", "tabId",
+       "duplicate field"},
+      {"a rest behind a field that is there twice", "{" CST "," C "}]", "",
+       "body is not valid JSON"},
       {"an empty name twice", "{\"\":1,\"\":2," CST "}", "", "duplicate field"},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
@@ -185,6 +197,35 @@ static void test_beat_refused(void **state) {
     wire_error error;
     au_status status = parse_beat(cases[i].text, &out, &error);
     check_refusal(&cases[i], status, &error);
+  }
+}
+
+#define GRACE(value) "{" CST ",\"graceMs\":" value "}"
+
+static void test_leave(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *body;
+    int64_t grace_ms; /* -1: refused */
+  } cases[] = {
+      {"no grace", "{" CST "}", 0},     {"null", GRACE("null"), 0},
+      {"nothing", GRACE("0"), 0},       {"some", GRACE("2500"), 2500},
+      {"all", GRACE("10000"), 10000},   {"a part of a millisecond", GRACE("1.5"), -1},
+      {"more", GRACE("10001"), 10000},  {"far more", GRACE("1e300"), 10000},
+      {"negative", GRACE("-1"), -1},    {"a text", GRACE("\"2500\""), -1},
+      {"infinite", GRACE("1e999"), -1}, {"true", GRACE("true"), -1},
+      {"a list", GRACE("[1]"), -1},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    wire_beat out;
+    wire_error error;
+    int64_t grace_ms = -2;
+    au_status status = wire_parse_leave(slice_of(cases[i].body), 10000, &out, &grace_ms, &error);
+    check(cases[i].name, "status", status == (cases[i].grace_ms < 0 ? AU_EINVAL : AU_OK));
+    if (status == AU_OK)
+      check(cases[i].name, "grace", grace_ms == cases[i].grace_ms);
+    else
+      check_text(cases[i].name, "field", "graceMs", slice_of(error.field));
   }
 }
 
@@ -297,8 +338,6 @@ static void test_message_refused(void **state) {
       {"auth without a tab", "{\"type\":\"auth\"," C "," S "}", "tabId", "tabId is required"},
       {"auth with a bad tab", "{\"type\":\"auth\"," C "," S ",\"tabId\":\"\"}", "tabId",
        "tabId" ID_RULE},
-      {"auth with session null", "{\"type\":\"auth\"," C ",\"sessionId\":null," T "}", "sessionId",
-       "sessionId" ID_RULE},
       {"a watcher's bad customer", "{\"type\":\"auth\",\"customerId\":\"a b\"}", "customerId",
        "customerId" ID_RULE},
       {"a watcher's bad platform", "{\"type\":\"auth\"," C ",\"platform\":[]}", "platform",
@@ -308,7 +347,6 @@ static void test_message_refused(void **state) {
       {"auth with a bad time", "{\"type\":\"auth\"," CST ",\"timestamp\":\"\"}", "timestamp",
        BAD_TIME},
       {"ping with a bad time", "{\"type\":\"ping\",\"timestamp\":true}", "timestamp", BAD_TIME},
-      {"ping with time null", "{\"type\":\"ping\",\"timestamp\":null}", "timestamp", BAD_TIME},
       {"ping with no finite time", "{\"type\":\"ping\",\"timestamp\":1e400}", "timestamp",
        BAD_TIME},
   };
@@ -336,8 +374,10 @@ static void test_out_of_memory(void **state) {
   (void)state;
   cJSON_Hooks hooks = {scarce_malloc, free};
   cJSON_InitHooks(&hooks);
-  /* An escape, which is for cJSON to read. */
-  static const char body[] = "{" CST ",\"timestamp\":1,\"x\":[{\"y\":\"\\n\"}]}";
+  /* Escapes and a fraction of our own, which are for cJSON to read. */
+  static const char body[] =
+      "{\"customer\\u0049d\":\"\\u0061\",\"sessionId\":\"\\u0061\",\"tabId\":\"\\u0061\","
+      "\"\\u0074imestamp\":1.5,\"userAgent\":\"\\n\"}";
   wire_beat out;
   wire_error error;
   au_status status = AU_ENOMEM;
@@ -354,17 +394,105 @@ static void test_out_of_memory(void **state) {
   assert_true(enough > 10); /* the hooks were in use */
 }
 
+static int parsed;
+
+static void *counting_malloc(size_t size) {
+  parsed++;
+  return malloc(size);
+}
+
+/* A parser costs ten times the scan, and a flood of bodies is scanned only. */
+static void test_what_is_foreign_is_never_parsed(void **state) {
+  (void)state;
+  cJSON_Hooks hooks = {counting_malloc, free};
+  cJSON_InitHooks(&hooks);
+  static const struct {
+    const char *name, *body;
+    int most; /* allocations: a version of cJSON makes two for a number */
+  } cases[] = {
+      {"nothing odd", "{" CST ",\"timestamp\":1}", 0},
+      {"foreign values", "{" CST ",\"x\":\"\\n\",\"y\":1.5,\"z\":[\"\\n\",1e3,{\"\\n\":1.5}]}", 0},
+      {"an escape of ours", "{\"customerId\":\"shop\\u0031\"," S "," T ",\"x\":[1.5,1.5,\"\\n\"]}",
+       2},
+      {"a fraction of ours", "{" CST ",\"timestamp\":1.5,\"x\":[1.5,1.5]}", 2},
+      {"an escape in a name", "{" CST ",\"\\u0061\":[1.5,1.5]}", 2},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    wire_beat out;
+    wire_error error;
+    parsed = 0;
+    au_status status = parse_beat(cases[i].body, &out, &error);
+    check(cases[i].name, error.message, status == AU_OK);
+    check(cases[i].name, "only what is ours was parsed", parsed <= cases[i].most);
+  }
+}
+
+static void test_pages(void **state) {
+  (void)state;
+  static const struct {
+    const char *name, *body, *page;
+    au_visibility visibility;
+    bool ok;
+  } cases[] = {
+      {"none", "", "", AU_VISIBILITY_UNKNOWN, true},
+      {"null is absent", ",\"page\":null,\"visible\":null", "", AU_VISIBILITY_UNKNOWN, true},
+      {"root", ",\"page\":\"/\",\"visible\":true", "/", AU_VISIBILITY_VISIBLE, true},
+      {"a query", ",\"page\":\"/a?b=/c#d\",\"visible\":false", "/a", AU_VISIBILITY_HIDDEN, true},
+      {"a fragment", ",\"page\":\"/a#b?c\"", "/a", AU_VISIBILITY_UNKNOWN, true},
+      {"a query at once", ",\"page\":\"/?\"", "/", AU_VISIBILITY_UNKNOWN, true},
+      {"controls behind the cut", ",\"page\":\"/a?\\n\"", "/a", AU_VISIBILITY_UNKNOWN, true},
+      {"an escape", ",\"page\":\"\\/caf\\u00e9\"", "/caf\xC3\xA9", AU_VISIBILITY_UNKNOWN, true},
+      {"no slash", ",\"page\":\"a\"", "", AU_VISIBILITY_UNKNOWN, false},
+      {"empty", ",\"page\":\"\"", "", AU_VISIBILITY_UNKNOWN, false},
+      {"C0", ",\"page\":\"/\\u001f\"", "", AU_VISIBILITY_UNKNOWN, false},
+      {"DEL", ",\"page\":\"/\\u007f\"", "", AU_VISIBILITY_UNKNOWN, false},
+      {"C1", ",\"page\":\"/\\u0080\"", "", AU_VISIBILITY_UNKNOWN, false},
+      {"the last C1", ",\"page\":\"/\\u009f\"", "", AU_VISIBILITY_UNKNOWN, false},
+      {"behind C1", ",\"page\":\"/\\u00a0\"", "/\xC2\xA0", AU_VISIBILITY_UNKNOWN, true},
+      {"a number", ",\"page\":1", "", AU_VISIBILITY_UNKNOWN, false},
+      {"257 bytes are cut", ",\"page\":\"/" HUNDRED("ab") TEN("12345") "123456\"",
+       "/" HUNDRED("ab") TEN("12345") "12345", AU_VISIBILITY_UNKNOWN, true},
+      {"a character across the cut",
+       ",\"page\":\"/" HUNDRED("ab") TEN("12345") "123\xF0\x9F\x98\x80\"",
+       "/" HUNDRED("ab") TEN("12345") "123", AU_VISIBILITY_UNKNOWN, true},
+  };
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    char text[1024];
+    wire_beat beat;
+    wire_message message;
+    wire_error error;
+    (void)snprintf(text, sizeof text, "{" CST "%s}", cases[i].body);
+    au_slice body = exact(text);
+    bool ok = wire_parse_beat(body, &beat, &error) == AU_OK;
+    check(cases[i].name, "a beat is taken", ok == cases[i].ok);
+    if (ok) check_text(cases[i].name, "page", cases[i].page, beat.beat.page);
+    if (ok) check(cases[i].name, "visible", beat.beat.visibility == cases[i].visibility);
+    if (!ok) check(cases[i].name, "names the field", strcmp(error.field, "page") == 0);
+    release(body);
+    (void)snprintf(text, sizeof text, "{\"type\":\"ping\"%s}", cases[i].body);
+    body = exact(text);
+    ok = wire_parse_message(body, &message, &error) == AU_OK;
+    check(cases[i].name, "a ping is taken", ok == cases[i].ok);
+    if (ok) check_text(cases[i].name, "page of a ping", cases[i].page, message.who.beat.page);
+    if (ok) check(cases[i].name, "of a ping", message.who.beat.visibility == cases[i].visibility);
+    release(body);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_valid_id),
       cmocka_unit_test(test_beat),
       cmocka_unit_test(test_beat_of_the_longest_fields),
+      cmocka_unit_test(test_pages),
       cmocka_unit_test(test_beat_refused),
+      cmocka_unit_test(test_leave),
       cmocka_unit_test(test_beat_limits),
       cmocka_unit_test(test_message),
       cmocka_unit_test(test_message_refused),
       cmocka_unit_test(test_message_limits),
       cmocka_unit_test_teardown(test_out_of_memory, restore_hooks),
+      cmocka_unit_test_teardown(test_what_is_foreign_is_never_parsed, restore_hooks),
   };
   return cmocka_run_group_tests_name("wire", tests, NULL, NULL);
 }

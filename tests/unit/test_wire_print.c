@@ -141,7 +141,7 @@ static void test_decimal_comma(void **state) {
   assert_int_equal(wire_parse_message(ping, &message, &error), AU_OK);
   assert_true(message.timestamp == 1.5);
   check_frame("pong", "{\"type\":\"pong\",\"timestamp\":1.5}", wire_frame_pong(message.timestamp));
-  au_metrics metrics = {{"c", 1}, 1, 1, 2.25, false};
+  au_metrics metrics = {.customer_id = {"c", 1}, .timestamp_ms = 1, .count = 1, .ema = 2.25};
   buffer out = room();
   wire_print_metrics(&out, &metrics);
   check_printed("metrics", "{\"timestamp\":1,\"count\":1,\"ema\":2.25,\"customerId\":\"c\"}", &out);
@@ -177,7 +177,8 @@ static void test_ema(void **state) {
     char want[128];
     (void)snprintf(want, sizeof want,
                    "{\"timestamp\":1,\"count\":2,\"ema\":%s,\"customerId\":\"c\"}", cases[i].want);
-    au_metrics metrics = {{"c", 1}, 1, 2, cases[i].ema, false};
+    au_metrics metrics = {
+        .customer_id = {"c", 1}, .timestamp_ms = 1, .count = 2, .ema = cases[i].ema};
     buffer out = room();
     wire_print_metrics(&out, &metrics);
     check_printed(cases[i].name, want, &out);
@@ -186,20 +187,31 @@ static void test_ema(void **state) {
 
 static void test_metrics(void **state) {
   (void)state;
-  au_metrics metrics = {{"shop123", 7}, 1705315800000, 42, 38.5, false};
+  au_metrics metrics = {
+      .customer_id = {"shop123", 7}, .timestamp_ms = 1705315800000, .count = 42, .ema = 38.5};
   buffer out = room();
   wire_print_metrics(&out, &metrics);
   check_printed(
       "metrics",
       "{\"timestamp\":1705315800000,\"count\":42,\"ema\":38.5,\"customerId\":\"shop123\"}", &out);
 
+  metrics.bots = 3;
   out = room();
-  wire_print_success(&out, NULL);
+  wire_print_metrics(&out, &metrics);
+  check_printed("bots",
+                "{\"timestamp\":1705315800000,\"count\":42,\"ema\":38.5,"
+                "\"customerId\":\"shop123\",\"bots\":3}",
+                &out);
+  metrics.bots = 0;
+
+  out = room();
+  wire_print_success(&out, -1, NULL);
   check_printed("success", "{\"success\":true}", &out);
   out = room();
-  wire_print_success(&out, &metrics);
+  wire_print_success(&out, 1500, &metrics);
   check_printed("success with metrics",
-                "{\"success\":true,\"metrics\":{\"timestamp\":1705315800000,\"count\":42,"
+                "{\"success\":true,\"tokenExpiresInMs\":1500,\"metrics\":{\"timestamp\":"
+                "1705315800000,\"count\":42,"
                 "\"ema\":38.5,\"customerId\":\"shop123\"}}",
                 &out);
 
@@ -248,7 +260,11 @@ static void test_error(void **state) {
 
 static void test_presence(void **state) {
   (void)state;
-  au_beat beat = {{"c", 1}, {"s", 1}, {"t", 1}, {"", 0}, {"", 0}, NAN, true};
+  au_beat beat = {.customer_id = {"c", 1},
+                  .session_id = {"s", 1},
+                  .tab_id = {"t", 1},
+                  .timestamp = NAN,
+                  .is_leader = true};
   buffer out = room();
   wire_print_presence(&out, &beat, 7);
   check_printed("the least",
@@ -260,29 +276,59 @@ static void test_presence(void **state) {
   beat.user_agent = slice_of("Moz \"5\"\n");
   beat.timestamp = 5.25;
   beat.is_leader = false;
+  beat.page = slice_of("/a<b>\"");
+  beat.visibility = AU_VISIBILITY_HIDDEN;
   out = room();
   wire_print_presence(&out, &beat, 7);
   wire_beat back;
-  assert_int_equal(wire_parse_presence(buffer_slice(&out), &back), AU_OK);
+  assert_int_equal(wire_parse_presence(buffer_slice(&out), 7, &back), AU_OK);
   check_printed("the most",
                 "{\"customerId\":\"c\",\"sessionId\":\"s\",\"tabId\":\"t\",\"timestamp\":5.25,"
                 "\"isLeader\":false,\"platform\":\"web\",\"userAgent\":\"Moz \\\"5\\\"\\u000a\","
-                "\"updatedAt\":7}",
+                "\"page\":\"/a<b>\\\"\",\"visible\":false,\"updatedAt\":7}",
                 &out);
+  assert_true(slice_eq(back.beat.page, beat.page));
+  assert_int_equal(back.beat.visibility, AU_VISIBILITY_HIDDEN);
   assert_true(slice_eq(back.beat.customer_id, beat.customer_id));
   assert_true(slice_eq(back.beat.session_id, beat.session_id));
   assert_true(slice_eq(back.beat.tab_id, beat.tab_id));
   assert_true(slice_eq(back.beat.platform, beat.platform));
   assert_true(slice_eq(back.beat.user_agent, beat.user_agent));
   assert_true(back.beat.timestamp == beat.timestamp && !back.beat.is_leader);
+
+  beat = (au_beat){.customer_id = slice_of("c"),
+                   .session_id = slice_of("s"),
+                   .tab_id = slice_of("t"),
+                   .timestamp = 5,
+                   .is_leader = true,
+                   .visitor = AU_VISITOR_BOT};
+  out = room();
+  wire_print_presence(&out, &beat, 700);
+  assert_int_equal(wire_parse_presence(buffer_slice(&out), 700, &back), AU_OK);
+  assert_int_equal(back.beat.visitor, AU_VISITOR_BOT);
+  check_printed("a bot",
+                "{\"customerId\":\"c\",\"sessionId\":\"s\",\"tabId\":\"t\",\"timestamp\":5,"
+                "\"isLeader\":true,\"bot\":true,\"updatedAt\":700}",
+                &out);
+  beat.visitor = AU_VISITOR_PENDING;
+  beat.pending_ms = 200;
+  out = room();
+  wire_print_presence(&out, &beat, 700);
+  assert_int_equal(wire_parse_presence(buffer_slice(&out), 900, &back), AU_OK);
+  assert_int_equal(back.beat.visitor, AU_VISITOR_PENDING);
+  assert_int_equal(back.beat.pending_ms, 400);
+  check_printed("pending",
+                "{\"customerId\":\"c\",\"sessionId\":\"s\",\"tabId\":\"t\",\"timestamp\":5,"
+                "\"isLeader\":true,\"pendingSince\":500,\"updatedAt\":700}",
+                &out);
 }
 
 static void test_frames(void **state) {
   (void)state;
   check_frame("hello", "{\"type\":\"hello\",\"timestamp\":12,\"sessionId\":\"s-1\"}",
-              wire_frame_hello(12, slice_of("s-1")));
-  check_frame("hello to a watcher", "{\"type\":\"hello\",\"timestamp\":12}",
-              wire_frame_hello(12, (au_slice){NULL, 0}));
+              wire_frame_hello(12, slice_of("s-1"), -1));
+  check_frame("hello to a watcher", "{\"type\":\"hello\",\"timestamp\":12,\"tokenExpiresInMs\":0}",
+              wire_frame_hello(12, (au_slice){NULL, 0}, 0));
   check_frame("pong", "{\"type\":\"pong\",\"timestamp\":1705315800123}",
               wire_frame_pong(1705315800123.0));
   check_frame("pong of a fraction", "{\"type\":\"pong\",\"timestamp\":0.1}", wire_frame_pong(0.1));
@@ -293,7 +339,7 @@ static void test_frames(void **state) {
 /* A text that does not fit is told, not cut. */
 static void test_full(void **state) {
   (void)state;
-  au_metrics metrics = {{"shop123", 7}, 1, 2, 3, false};
+  au_metrics metrics = {.customer_id = {"shop123", 7}, .timestamp_ms = 1, .count = 2, .ema = 3};
   buffer out;
   buffer_init(&out, 20);
   wire_print_metrics(&out, &metrics);
@@ -306,8 +352,27 @@ static void test_full(void **state) {
   assert_null(wire_frame_error(long_message));
 }
 
+/* The data is that of the update, byte by byte; the id its timestamp. */
+static void an_event_has_the_data_of_an_update(void **state) {
+  (void)state;
+  au_metrics metrics = {.customer_id = slice_of("a=b"),
+                        .timestamp_ms = 1795919749143,
+                        .count = 7,
+                        .ema = 6.25,
+                        .stale = true};
+  frame *update = wire_frame_update(&metrics);
+  frame *event = wire_frame_event((au_slice){frame_text(update), update->len});
+  static const char want[] = "id: 1795919749143\ndata: {\"timestamp\":1795919749143,\"count\":7,"
+                             "\"ema\":6.25,\"customerId\":\"a=b\",\"stale\":true}\n\n";
+  assert_int_equal(event->len, sizeof want - 1);
+  assert_memory_equal(frame_text(event), want, event->len);
+  frame_unref(event);
+  frame_unref(update);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(an_event_has_the_data_of_an_update),
       cmocka_unit_test(test_string),
       cmocka_unit_test(test_number),
       cmocka_unit_test(test_number_reads_back),

@@ -1,6 +1,8 @@
 /* What Redis may hold or carry: presence values and metrics, ours and foreign. */
 #include "wire_case.h"
 
+#include <string.h>
+
 static void test_presence(void **state) {
   (void)state;
   static const struct {
@@ -29,6 +31,15 @@ static void test_presence(void **state) {
        true},
       {"many fields", "{\"l\":[" TEN("1,") "1]," TEN("\"a\":1,") HUNDRED("\"b\":2,") T "}", AU_OK,
        "", "tab-xyz", "", "", NAN, true},
+      {"escapes in a name", "{\"tab\\u0049d\":\"tab-\\u0078yz\",\"\\n\":[1.5]}", AU_OK, "",
+       "tab-xyz", "", "", NAN, true},
+      {"as many escaped names as are read",
+       "{" TEN("\"\\n\":1,") TEN("\"\\n\":1,") TEN("\"\\n\":1,") TEN("\"\\n\":1,") TEN("\"\\n\":1,")
+           TEN("\"\\n\":1,") "\"\\n\":1,\"\\n\":1,\"\\n\":1,\"tab\\u0049d\":\"tab-xyz\"}",
+       AU_OK, "", "tab-xyz", "", "", NAN, true},
+      {"a name behind them is a stranger",
+       "{" HUNDRED("\"\\n\":1,") "\"tab\\u0049d\":\"other\",\"platform\":\"web\"}", AU_OK, "", "",
+       "web", "", NAN, true},
       {"a number", "42", AU_EINVAL, "", "", "", "", NAN, true},
       {"junk", "{\"tabId\":", AU_EINVAL, "", "", "", "", NAN, true},
       {"nothing", "", AU_EINVAL, "", "", "", "", NAN, true},
@@ -37,7 +48,7 @@ static void test_presence(void **state) {
     const char *name = cases[i].name;
     wire_beat out;
     au_slice text = exact(cases[i].text);
-    au_status status = wire_parse_presence(text, &out);
+    au_status status = wire_parse_presence(text, 0, &out);
     release(text);
     check(name, "status", status == cases[i].status);
     if (status != AU_OK) continue;
@@ -50,10 +61,30 @@ static void test_presence(void **state) {
           isnan(cases[i].timestamp) ? isnan(out.beat.timestamp)
                                     : out.beat.timestamp == cases[i].timestamp);
   }
+  static const struct {
+    const char *text;
+    au_visitor visitor;
+    int64_t pending_ms;
+  } kinds[] = {
+      {"{}", AU_VISITOR_PERSON, 0},
+      {"{\"bot\":true}", AU_VISITOR_BOT, 0},
+      {"{\"bot\":true,\"pendingSince\":1}", AU_VISITOR_BOT, 0},
+      {"{\"bot\":false,\"pendingSince\":60}", AU_VISITOR_PENDING, 40},
+      {"{\"pendingSince\":170}", AU_VISITOR_PENDING, 0},
+      {"{\"bot\":1}", AU_VISITOR_PERSON, 0},
+      {"{\"pendingSince\":\"60\"}", AU_VISITOR_PERSON, 0},
+      {"{\"pendingSince\":1e300}", AU_VISITOR_PERSON, 0},
+  };
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    wire_beat kind;
+    assert_int_equal(wire_parse_presence(slice_of(kinds[i].text), 100, &kind), AU_OK);
+    check(kinds[i].text, "visitor", kind.beat.visitor == kinds[i].visitor);
+    check(kinds[i].text, "pending_ms", kind.beat.pending_ms == kinds[i].pending_ms);
+  }
   wire_beat out;
   char *large = body_of(3, 16385);
-  assert_int_equal(wire_parse_presence((au_slice){large, 16384}, &out), AU_OK);
-  assert_int_equal(wire_parse_presence((au_slice){large, 16385}, &out), AU_EINVAL);
+  assert_int_equal(wire_parse_presence((au_slice){large, 16384}, 0, &out), AU_OK);
+  assert_int_equal(wire_parse_presence((au_slice){large, 16385}, 0, &out), AU_EINVAL);
   free(large);
 }
 
@@ -64,10 +95,10 @@ static void test_metrics(void **state) {
     au_status status;
     au_metrics want;
   } cases[] = {
-#define OK(text, ...) text, AU_OK, {{"shop123", 7}, __VA_ARGS__}
-#define BAD(text)             \
-  text, AU_EINVAL, {          \
-    {NULL, 0}, 0, 0, 0, false \
+#define OK(text, ...) text, AU_OK, {{"shop123", 7}, __VA_ARGS__, false, 0, 0, 0, false, 0}
+#define BAD(text)                                       \
+  text, AU_EINVAL, {                                    \
+    {NULL, 0}, 0, 0, 0, false, false, 0, 0, 0, false, 0 \
   }
       {"the reference's", OK("{" C ",\"timestamp\":1705315800000,\"count\":42,\"ema\":38.5}",
                              1705315800000, 42, 38.5, false)},
@@ -75,6 +106,12 @@ static void test_metrics(void **state) {
       {"the largest", OK("{" C ",\"timestamp\":9007199254740992,\"count\":4294967295,\"ema\":1e300,"
                          "\"stale\":false,\"x\":1}",
                          9007199254740992, UINT32_MAX, 1e300, false)},
+      {"bots",
+       "{\"bots\":4294967295," C ",\"timestamp\":1,\"count\":2,\"ema\":3}",
+       AU_OK,
+       {{"shop123", 7}, 1, 2, 3, false, false, 0, 0, UINT32_MAX, false, 0}},
+      {"bots negative", BAD("{\"bots\":-1," C ",\"timestamp\":1,\"count\":2,\"ema\":3}")},
+      {"bots a word", BAD("{\"bots\":\"1\"," C ",\"timestamp\":1,\"count\":2,\"ema\":3}")},
       {"no object", BAD("7")},
       {"no customer", BAD("{\"timestamp\":1,\"count\":1,\"ema\":1}")},
       {"a bad customer", BAD("{\"customerId\":\"a b\",\"timestamp\":1,\"count\":1,\"ema\":1}")},
@@ -102,6 +139,7 @@ static void test_metrics(void **state) {
     const au_metrics *want = &cases[i].want;
     char customer_id[AU_ID_MAX];
     au_metrics got;
+    memset(&got, 0xff, sizeof got); /* as the stack may be */
     au_slice text = exact(cases[i].text);
     au_status status = wire_parse_metrics(text, customer_id, &got);
     release(text);
@@ -111,6 +149,8 @@ static void test_metrics(void **state) {
     check(name, "customerId is where it was asked for", got.customer_id.ptr == customer_id);
     check(name, "timestamp", got.timestamp_ms == want->timestamp_ms);
     check(name, "count", got.count == want->count);
+    check(name, "bots", got.bots == want->bots);
+    check(name, "no peaks", !got.has_peaks && got.peak == 0);
     check(name, "ema", got.ema == want->ema);
     check(name, "stale", got.stale == want->stale);
   }

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "wire.h"
+#include "wire/wire.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define TEN(s)       s s s s s s s s s s
@@ -25,40 +25,14 @@
 #define T   "\"tabId\":\"tab-xyz\""
 #define CST C "," S "," T
 
-static inline void check(const char *name, const char *what, bool ok) {
-  if (!ok) fail_msg("%s: %s", name, what);
-}
-
-static inline void check_text(const char *name, const char *what, const char *want, au_slice got) {
-  if (!slice_eq(got, slice_of(want)))
-    fail_msg("%s: %s: want '%s', got '%.*s'", name, what, want, (int)got.len, got.ptr);
-}
+void check(const char *name, const char *what, bool ok);
+void check_text(const char *name, const char *what, const char *want, au_slice got);
 
 /* A copy in a heap block of its own size, so that ASan sees a byte read too many. */
-static inline au_slice exact(const char *text) {
-  size_t len = strlen(text);
-  char *copy = malloc(len ? len : 1);
-  assert_non_null(copy);
-  memcpy(copy, text, len);
-  return (au_slice){copy, len};
-}
-
-static inline void release(au_slice text) {
-  free((char *)(uintptr_t)text.ptr);
-}
+au_slice exact(const char *text);
+void release(au_slice text);
 
 /* `{<ids>,"f0":0,…}` with `count` members in all, then spaces up to `bytes`. */
-static inline char *body_of(size_t count, size_t bytes) {
-  char *text = malloc(bytes + 1);
-  assert_non_null(text);
-  size_t len = (size_t)snprintf(text, bytes + 1, "{" CST);
-  for (size_t i = 3; i < count; i++)
-    len += (size_t)snprintf(text + len, bytes + 1 - len, ",\"f%zu\":0", i);
-  text[len++] = '}';
-  assert_true(len <= bytes);
-  memset(text + len, ' ', bytes - len);
-  text[bytes] = '\0';
-  return text;
-}
+char *body_of(size_t count, size_t bytes);
 
 #endif

@@ -8,35 +8,35 @@ import { createLockElection, createVote, type Election, type Vote } from './elec
 export const HANDOVER_MS = 1000;
 /** A new tab gives a leader this long to say hello; a living one answers at once. */
 export const FIRST_WORD_MS = 10_000;
+/** No leader lets the others wait longer for its next call: the longest interval of the options. */
+const LONGEST_CALL_MS = 86_400_000;
 
-export interface LeaderTabOptions<Shared> {
+export interface LeaderTabOptions<Shared, News> {
   /** Tabs of one name elect one leader. */
   name: string;
   tabId: string;
   /** Time between two calls of the leader, in milliseconds, as it is now. */
   interval(): number;
-  /** What the leader shares, as it is now. */
-  shared(): Shared;
+  /** What the leader shares, as it is now, and what has just happened. */
+  shared(news: News | undefined): Shared;
   /** This tab leads from now on, or no more. */
   onChange(leads: boolean): void;
-  /** Told by the leader to the tab that follows. */
-  onShared(shared: Shared): void;
+  /** The leader has shared this with the tab that follows. Not checked. */
+  onShared(shared: unknown): void;
   /** Another tab has led until now, and may have spoken to the server after this one. */
   onGone(): void;
 }
 
-export interface LeaderTab {
+export interface LeaderTab<News> {
   leads(): boolean;
-  /**
-   * Whether this is known to be the only tab; tabs with `prefix` are not others. Without a channel
-   * nobody knows.
-   */
-  alone(prefix: string): boolean;
   start(): void;
-  /** Hands over, if this tab leads, and is heard of no more. `start` brings it back. */
-  stop(): void;
-  /** Tells the others what there is to share. `call`: they are to answer, and silence is noticed. */
-  share(call?: boolean): void;
+  /**
+   * Hands over, if this tab leads, and is heard of no more. `start` brings it back. Returns whether
+   * other tabs could hear of it.
+   */
+  stop(): boolean;
+  /** Tells the others what there is to share. `call`: silence is noticed from then on. */
+  share(call?: boolean, news?: News): void;
   /** The page was shown or hidden. */
   visibilityChanged(): void;
 }
@@ -49,29 +49,27 @@ type Word<Shared> = { id: string } & (
       hidden: boolean;
       /** Milliseconds until the next call. */
       every: number;
-      call: boolean;
       shared: Shared;
     }
   /** A tab has come, and wants to know who leads; without locks it also stands. */
   | { t: 'hi' }
+  /** The answer of one that does not lead, so that of two that stand each hears the other. */
   | { t: 'here' }
   /** Another leads instead of this tab. */
   | { t: 'gone' }
   | { t: 'bye' }
 );
 
-export function createLeaderTab<Shared>(
+export function createLeaderTab<Shared, News>(
   scope: Scope,
-  { name, tabId, interval, shared, onChange, onShared, onGone }: LeaderTabOptions<Shared>,
-): LeaderTab {
+  { name, tabId, interval, shared, onChange, onShared, onGone }: LeaderTabOptions<Shared, News>,
+): LeaderTab<News> {
   let leads = false;
   let term = 0;
   let leaderHidden = false;
   let channel: BroadcastChannel | undefined;
   let election: Election | undefined;
   let vote: Vote | undefined;
-  /** Tabs heard of: true since the last call, false when they still owe an answer to it. */
-  const others = new Map<string, boolean>();
 
   const hidden = () => scope.document.hidden;
   const wantsLead = () => leaderHidden && !leads && !hidden();
@@ -84,21 +82,11 @@ export function createLeaderTab<Shared>(
   const say = (t: Word<Shared>['t'], more?: object) =>
     channel?.postMessage({ t, id: tabId, ...more });
 
-  /** Those who have not answered the last call are gone. */
-  const callRoll = () => {
-    for (const [id, answered] of others)
-      if (answered) others.set(id, false);
-      else others.delete(id);
-  };
-
-  const share = (call = false) => {
+  const share = (call = false, news?: News) => {
     if (!leads) return;
     const every = interval();
-    if (call) {
-      callRoll();
-      calls.arm(every);
-    }
-    say('lead', { term, hidden: hidden(), every, call, shared: shared() });
+    if (call) calls.arm(every);
+    say('lead', { term, hidden: hidden(), every, shared: shared(news) });
   };
 
   const considerHandover = () => {
@@ -124,12 +112,10 @@ export function createLeaderTab<Shared>(
 
   const hear = (word: Word<Shared>) => {
     const id = word?.id;
-    if (typeof id !== 'string') return;
-    others.set(id, true);
+    if (typeof id !== 'string') return; // anybody may speak on the channel
     vote?.heard(id);
     switch (word.t) {
       case 'bye':
-        others.delete(id);
         // With locks the browser has a successor already. Without, a leader that is still there says so.
         if (vote && !leads) stand();
         break;
@@ -141,16 +127,12 @@ export function createLeaderTab<Shared>(
         else say('here');
         break;
       case 'lead':
-        if (!word.shared) return; // of another version
+        if (!word.shared || !(word.term >= 0) || !(word.every > 0 && word.every <= LONGEST_CALL_MS)) return; // of another version, or junk
         if (leads)
           return word.term > term || (word.term === term && id < tabId) ? changed(false) : share();
         term = word.term;
         leaderHidden = word.hidden;
         vote?.stop();
-        if (word.call) {
-          callRoll();
-          say('here');
-        }
         // Within two intervals, and not all of us at once.
         watchdog.arm(word.every * (1.5 + 0.4 * scope.Math.random()));
         considerHandover();
@@ -167,7 +149,6 @@ export function createLeaderTab<Shared>(
 
   return {
     leads: () => leads,
-    alone: (prefix) => !!channel && [...others.keys()].every((id) => id.startsWith(prefix)),
     start() {
       try {
         channel = new scope.BroadcastChannel(name);
@@ -183,13 +164,14 @@ export function createLeaderTab<Shared>(
       watchdog.arm(channel ? FIRST_WORD_MS : 0);
     },
     stop() {
+      const heard = !!channel;
       say('bye');
       election?.stop();
       channel?.close();
       channel = election = vote = undefined;
       leads = leaderHidden = false;
-      others.clear();
       rest();
+      return heard;
     },
     share,
     visibilityChanged() {

@@ -1,7 +1,7 @@
-// Metrics from outside, checked: a page must not break because a proxy answers something else.
+// Checks metrics from outside: a page must not break because a proxy answers something else.
 import type { ServerMetrics } from '../types.js';
 
 export function isMetrics(value: unknown): value is ServerMetrics {
   const { count, ema, timestamp } = (value ?? {}) as ServerMetrics;
-  return [count, ema, timestamp].every(Number.isFinite);
+  return [count, ema, timestamp].every(Number.isFinite) && count >= 0;
 }

@@ -2,49 +2,62 @@
 import type { ResolvedConfig } from '../config.js';
 import type { ActiveUsersError } from '../types.js';
 import type { Scope } from '../utils/scope.js';
-import type { Identity } from './transport.js';
+import { textOf } from '../utils/text.js';
+import type { Identity, Told } from './transport.js';
 
 export interface Http {
+  /** A message as text, with the time and what this tab looks at. */
+  write(message: object): string;
   /**
    * A sign of life that brings the metrics back, or the metrics alone for a watcher: `why` it failed,
-   * or what claims to be metrics. Never rejects.
+   * or what the server told. Never rejects.
    */
-  beat(
-    identity: Identity,
-    token: string | undefined,
-    signal: AbortSignal,
-  ): Promise<{ why?: ActiveUsersError; metrics?: unknown }>;
-  /** Sent while the page goes away: nobody waits for the answer. */
-  leave(identity: Identity, token: string | undefined): void;
+  beat(identity: Identity, signal: AbortSignal): Promise<{ why?: ActiveUsersError; told?: Told }>;
+  /**
+   * The person may be gone: the session ends in GRACE_MS unless another sign of life comes. Sent
+   * while the page goes away, so nobody waits for the answer.
+   */
+  leave(identity: Identity): void;
 }
 
-export function createHttp(scope: Scope, { apiUrl }: ResolvedConfig): Http {
-  // Text goes as text/plain, so that other origins need no preflight.
-  const bodyOf = (identity: Identity) =>
-    JSON.stringify({ ...identity, timestamp: scope.Date.now() });
+/** The next page, or the next route, takes less than this to give its first sign of life. */
+export const GRACE_MS = 2500;
 
-  const send = (path: string, token: string | undefined, init: RequestInit & { body?: string }) =>
+export const NO_ANSWER: ActiveUsersError = { code: 'network', message: 'no answer' };
+
+export function createHttp(
+  scope: Scope,
+  { apiUrl }: ResolvedConfig,
+  look: () => object,
+): Http {
+  // Text goes as text/plain, and the token in it, so that other origins need no preflight and a
+  // beacon has it too.
+  const write = (message: object) =>
+    JSON.stringify({ ...message, timestamp: scope.Date.now(), ...look() });
+
+  const send = (path: string, init: RequestInit & { body?: string }) =>
     scope.fetch(apiUrl + path, {
       method: init.body && 'POST', // without a body it is GET
-      headers: token ? { Authorization: 'Bearer ' + token } : {},
       credentials: 'omit',
       ...init,
     });
 
   return {
-    async beat(identity, token, signal) {
+    write,
+
+    async beat(identity, signal) {
       const { customerId, sessionId } = identity;
-      let why: ActiveUsersError = { code: 'network', message: 'the server did not answer' };
+      let why = NO_ANSWER;
       try {
         const reply = await (sessionId
-          ? send('/presence/beat?metrics=1', token, { body: bodyOf(identity), signal })
-          : send('/metrics?customerId=' + encodeURIComponent(customerId), token, { signal }));
+          ? send('/presence/beat?metrics=1', { body: write(identity), signal })
+          : send('/metrics?customerId=' + encodeURIComponent(customerId), { signal })); // public
         const { ok, status, headers } = reply;
         const told = await reply.json().catch(() => null);
-        if (ok) return { metrics: sessionId ? told?.metrics : told };
+        if (ok && Object(told) === told) return { told };
         why = {
           code: 'http',
-          message: String(told?.message ?? 'the server answered with ' + status),
+          message: textOf(told?.message) ?? `${apiUrl} answered with ${status}: is apiUrl right?`,
           status,
           // Seconds; a date is not worth its bytes, since the daemon sends none.
           retryAfterMs: +(headers.get('Retry-After') as string) * 1000 || undefined,
@@ -55,13 +68,12 @@ export function createHttp(scope: Scope, { apiUrl }: ResolvedConfig): Http {
       return { why };
     },
 
-    async leave(identity, token) {
+    async leave(identity) {
       const path = '/presence/leave';
-      const body = bodyOf(identity);
+      const body = write({ ...identity, graceMs: GRACE_MS });
       try {
-        // A beacon cannot carry a token.
-        if (token || !scope.navigator.sendBeacon?.(apiUrl + path, body))
-          await send(path, token, { body, keepalive: true });
+        if (!scope.navigator.sendBeacon?.(apiUrl + path, body))
+          await send(path, { body, keepalive: true });
       } catch {
         // the session ends by itself
       }

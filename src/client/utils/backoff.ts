@@ -31,22 +31,13 @@ export function askedDelay(
     status?: number;
     retryAfterMs?: number;
   };
-  switch (closeCode ?? status) {
-    case 4401:
-    case 401:
-      if (fresh) break;
-    // falls through
-    case 4403:
-    case 403:
-      return REFUSED_MS;
-    // Service restart: its registry entry asks for 5 to 30 seconds.
-    case 1012:
-      return 5000 + random * 25_000;
-    // Not at once, however short the row of failures is.
-    case 1008:
-    case 1013:
-      return CAP_MS / 2 + (random * CAP_MS) / 2;
-  }
+  // The close codes 4401 and 4403 are the statuses 401 and 403.
+  const code = ((closeCode ?? status) as number) % 4000;
+  if (code === 403 || (code === 401 && !fresh)) return REFUSED_MS;
+  // Service restart: its registry entry asks for 5 to 30 seconds.
+  if (code === 1012) return 5000 + random * 25_000;
+  // Not at once, however short the row of failures is.
+  if (code === 1008 || code === 1013) return (CAP_MS / 2) * (1 + random);
   if (retryAfterMs > 0) return Math.min(retryAfterMs, LONGEST_MS) + random * BASE_MS;
   return undefined;
 }

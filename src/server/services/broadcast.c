@@ -1,11 +1,15 @@
-/* Topics and their subscribers; must not know what transport delivers. */
+/* Topics and their subscribers. Transports subscribe; this file calls only their `deliver`. */
 #include "broadcast.h"
 
-#include "../utils/buffer.h"
-#include "../utils/deadline.h"
+#include "utils/deadline.h"
+#include "utils/id_map.h"
+#include "utils/time.h"
 
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
+
+/* By the length of the gap. */
+enum { GAP, GAP_OF_CROWD, GAP_OF_LARGE_CROWD, GAPS };
 
 /* A ring of topics, oldest message first, and a queue of those being swept. */
 typedef struct topic_link {
@@ -13,33 +17,35 @@ typedef struct topic_link {
 } topic_link;
 
 struct topic {
-  map_node node;
-  topic_link by_age;       /* in broadcast.spoken or .silent, always */
+  map_node node;           /* first: the topic is an entry of an id_map */
+  topic_link by_age;       /* in broadcast.active or .idle, always */
   topic_link waiting;      /* in broadcast.waiting, while a sweep is under way */
   subscriber *subscribers; /* any of the ring */
-  subscriber *cursor;      /* whom the sweep visits next */
+  subscriber *cursor;      /* the next one that the sweep visits */
   size_t count;            /* of subscribers */
-  uint32_t printed;        /* messages so far; the newest is `next`, or else the current one */
-  uint32_t serial;         /* of the current message among them */
-  size_t unseen;           /* subscribers the current message has not reached */
+  uint32_t latest_version; /* messages so far; the newest is `next`, or else the current one */
+  uint32_t version;        /* of the current message among them */
+  size_t unswept;          /* subscribers the current message has not reached */
   frame *message;          /* while a sweep is under way */
   deadline gap;            /* no message begins before */
-  frame *next;             /* the newest that came meanwhile */
-  double ema;              /* of the newest */
-  uint32_t number;         /* of the current message */
-  int64_t spoken_ms;       /* when it was last published */
-  bool awaited;            /* it was published, or has been waited for */
-  int64_t listed_ms;       /* of .silent: the round of broadcast_quiet that listed it last */
-  uint8_t id_len;
-  char id[];
+  bool has_next;
+  bool has_newcomers;   /* who subscribed since the last message began: they may know another */
+  bool has_last;        /* there was one */
+  au_metrics last;      /* what it said, without its id */
+  au_metrics next;      /* the newest that came meanwhile, likewise; not printed yet */
+  uint32_t sweep;       /* of the current message */
+  int64_t began_us;     /* likewise, by clock_now_us */
+  int64_t published_ms; /* when it was last published */
+  bool waited_once;     /* it was published, or has been waited for */
+  int64_t listed_ms;    /* of .idle: the round of broadcast_list_idle that listed it last */
 };
 
 struct broadcast {
-  map *topics;
-  /* Sentinels. `spoken` are those that were published, longest ago first; `silent` those that
-   * were not for long, longest not listed first. */
-  topic_link spoken, silent, waiting;
-  deadline_queue gaps;
+  id_map topics;
+  /* Sentinels. `active` has the topics that were published, the oldest first; `idle` those that
+   * were not published for long, the one not listed for longest first. */
+  topic_link active, idle, waiting;
+  deadline_queue gaps[GAPS];
   broadcast_hooks hooks;
 };
 
@@ -64,76 +70,77 @@ static void link_remove(topic_link *l) {
 au_status broadcast_create(map_seed seed, const broadcast_hooks *hooks, broadcast **out) {
   broadcast *b = calloc(1, sizeof *b);
   if (!b) return AU_ENOMEM;
-  au_status status = map_create(seed, &b->topics);
+  au_status status = id_map_init(&b->topics, seed, sizeof(topic));
   if (status != AU_OK) {
     free(b);
     return status;
   }
-  link_init(&b->spoken);
-  link_init(&b->silent);
+  link_init(&b->active);
+  link_init(&b->idle);
   link_init(&b->waiting);
   b->hooks = *hooks;
-  deadline_queue_init(&b->gaps, hooks->gap_ms);
+  deadline_queue_init(&b->gaps[GAP], hooks->gap_ms);
+  deadline_queue_init(&b->gaps[GAP_OF_CROWD], hooks->gap_ms * BROADCAST_CROWD_GAPS);
+  deadline_queue_init(&b->gaps[GAP_OF_LARGE_CROWD], hooks->gap_ms * BROADCAST_LARGE_CROWD_GAPS);
   *out = b;
   return AU_OK;
 }
 
 void broadcast_free(broadcast *b) {
   if (!b) return;
-  map_free(b->topics);
+  id_map_free(&b->topics);
   free(b);
 }
 
-static bool topic_eq(const map_node *node, const void *key) {
-  const topic *t = (const topic *)node;
-  return slice_eq((au_slice){t->id, t->id_len}, *(const au_slice *)key);
+static bool is_crowd(const topic *t) {
+  return t->count >= BROADCAST_CROWD;
 }
 
-static topic *topic_find(const broadcast *b, au_slice customer_id, uint32_t hash) {
-  return (topic *)map_find(b->topics, hash, topic_eq, &customer_id);
+/* Whether who comes is told what the last message said, so that nobody knows another. */
+static bool knows_newest(const topic *t) {
+  return is_crowd(t) && t->has_last;
 }
 
-static topic *topic_create(broadcast *b, au_slice customer_id, uint32_t hash) {
-  topic *t = calloc(1, sizeof *t + customer_id.len);
-  if (!t) return NULL;
-  t->id_len = (uint8_t)customer_id.len;
-  memcpy(t->id, customer_id.ptr, customer_id.len);
+static au_status topic_create(broadcast *b, au_slice customer_id, topic **out) {
+  topic *t = id_map_add(&b->topics, customer_id);
+  if (!t) return AU_ENOMEM;
+  au_status status = b->hooks.subscribe(b->hooks.arg, id_map_id(t), true);
+  if (status != AU_OK) {
+    id_map_drop(&b->topics, t);
+    return status;
+  }
   link_init(&t->waiting);
-  /* First in line among the silent: its subscribers have heard nothing yet. */
+  /* First among the idle: its subscribers have got nothing yet. */
   t->listed_ms = INT64_MIN;
-  link_append(b->silent.next, &t->by_age);
-  map_insert(b->topics, &t->node, hash);
-  b->hooks.watch(b->hooks.arg, (au_slice){t->id, t->id_len}, true);
-  return t;
+  link_append(b->idle.next, &t->by_age);
+  *out = t;
+  return AU_OK;
 }
 
 static void topic_end_sweep(topic *t) {
   link_remove(&t->waiting);
   frame_unref(t->message);
   t->message = NULL;
-  t->unseen = 0;
+  t->unswept = 0;
 }
 
 static void topic_free(broadcast *b, topic *t) {
-  b->hooks.watch(b->hooks.arg, (au_slice){t->id, t->id_len}, false);
+  (void)b->hooks.subscribe(b->hooks.arg, id_map_id(t), false);
   topic_end_sweep(t);
   deadline_cancel(&t->gap);
-  frame_unref(t->next);
   link_remove(&t->by_age);
-  map_remove(b->topics, &t->node);
-  free(t);
+  id_map_drop(&b->topics, t);
 }
 
 au_status broadcast_subscribe(broadcast *b, au_slice customer_id, subscriber *s) {
-  uint32_t hash = map_hash(b->topics, customer_id.ptr, customer_id.len, 0);
-  topic *t = topic_find(b, customer_id, hash);
-  if (!t) t = topic_create(b, customer_id, hash);
-  if (!t) return AU_ENOMEM;
+  topic *t = id_map_find(&b->topics, customer_id);
+  au_status status = t ? AU_OK : topic_create(b, customer_id, &t);
+  if (status != AU_OK) return status;
 
   s->topic = t;
-  s->heard = false;
-  s->told = t->serial;
-  s->seen = t->number; /* a sweep under way passes it by */
+  s->has_delivery = false;
+  s->delivered_version = t->version;
+  s->sweep = t->sweep; /* a sweep under way passes it by */
   if (!t->subscribers) {
     s->prev = s->next = s;
     t->subscribers = t->cursor = s;
@@ -143,26 +150,36 @@ au_status broadcast_subscribe(broadcast *b, au_slice customer_id, subscriber *s)
     s->prev->next = s->next->prev = s;
   }
   t->count++;
+  if (!knows_newest(t)) t->has_newcomers = true;
   return AU_OK;
 }
 
-void broadcast_inform(subscriber *s) {
-  s->told = s->topic->printed;
+bool broadcast_newest(subscriber *s, au_metrics *out) {
+  topic *t = s->topic;
+  if (!knows_newest(t)) return false;
+  *out = t->has_next ? t->next : t->last;
+  out->customer_id = id_map_id(t);
+  broadcast_skip_to_latest(s);
+  return true;
 }
 
-bool broadcast_heard(const subscriber *s) {
-  return s->heard;
+void broadcast_skip_to_latest(subscriber *s) {
+  s->delivered_version = s->topic->latest_version;
+}
+
+bool broadcast_has_delivered(const subscriber *s) {
+  return s->has_delivery;
 }
 
 au_slice broadcast_customer(const subscriber *s) {
-  return (au_slice){s->topic->id, s->topic->id_len};
+  return id_map_id(s->topic);
 }
 
 void broadcast_unsubscribe(broadcast *b, subscriber *s) {
   topic *t = s->topic;
   if (!t) return;
   s->topic = NULL;
-  if (t->message && s->seen != t->number && --t->unseen == 0) topic_end_sweep(t);
+  if (t->message && s->sweep != t->sweep && --t->unswept == 0) topic_end_sweep(t);
   if (--t->count == 0) {
     topic_free(b, t);
     return;
@@ -173,64 +190,91 @@ void broadcast_unsubscribe(broadcast *b, subscriber *s) {
   s->next->prev = s->prev;
 }
 
-/* Takes over the message. */
-static void topic_begin(broadcast *b, topic *t, frame *message, int64_t now_ms) {
+/* A few are told every tick; for a crowd only what would be seen to change is worth it. */
+static bool is_seen_already(const topic *t, const au_metrics *metrics) {
+  return is_crowd(t) && t->has_last && !t->has_newcomers && metrics->count == t->last.count &&
+         metrics->bots == t->last.bots && llround(metrics->ema) == llround(t->last.ema) &&
+         metrics->stale == t->last.stale;
+}
+
+static deadline_queue *gap_of(broadcast *b, const topic *t) {
+  if (t->count >= BROADCAST_LARGE_CROWD) return &b->gaps[GAP_OF_LARGE_CROWD];
+  return &b->gaps[is_crowd(t) ? GAP_OF_CROWD : GAP];
+}
+
+/* Takes over the message, which says what `metrics` does. */
+static void topic_begin(broadcast *b, topic *t, frame *message, const au_metrics *metrics,
+                        int64_t now_ms) {
+  t->last = *metrics;
+  t->has_last = true;
+  t->has_newcomers = false;
   bool sweeping = t->message != NULL;
   frame_unref(t->message);
   t->message = message;
-  t->number++;
-  t->serial = t->printed;
-  t->unseen = t->count;
-  if (b->hooks.gap_ms > 0) deadline_arm(&b->gaps, &t->gap, now_ms);
+  t->sweep++;
+  t->version = t->latest_version;
+  t->unswept = t->count;
+  t->began_us = b->hooks.durations ? clock_now_us() : 0;
+  if (b->hooks.gap_ms > 0) deadline_arm(gap_of(b, t), &t->gap, now_ms);
   if (!sweeping) link_append(&b->waiting, &t->waiting);
 }
 
-static topic *topic_of(const broadcast *b, au_slice id) {
-  return topic_find(b, id, map_hash(b->topics, id.ptr, id.len, 0));
-}
-
-/* False when there is no message. */
+/* False without memory. A message that waits is printed when it begins: a flood costs no more
+ * than keeping the newest. */
 static bool topic_send(broadcast *b, topic *t, const au_metrics *metrics, int64_t now_ms) {
-  frame *message = b->hooks.print(metrics);
-  if (!message) return false;
-  t->printed++;
-  /* An average moves with a tick only, and ticks have a pace of their own. */
-  bool is_change = metrics->ema == t->ema;
-  t->ema = metrics->ema;
-  frame_unref(t->next);
-  t->next = NULL;
-  if (is_change && deadline_armed(&t->gap))
-    t->next = message;
-  else
-    topic_begin(b, t, message, now_ms);
+  if (deadline_armed(&t->gap) && t->gap.at_ms > now_ms) {
+    t->next = *metrics;
+    t->has_next = true;
+    t->latest_version++;
+  } else if (is_seen_already(t, metrics)) {
+    return true;
+  } else {
+    frame *message = b->hooks.print(metrics);
+    if (!message) return false;
+    t->latest_version++;
+    t->has_next = false; /* its time has come, and this one is newer */
+    topic_begin(b, t, message, metrics, now_ms);
+  }
   b->hooks.wake(b->hooks.arg);
   return true;
 }
 
 void broadcast_publish(broadcast *b, const au_metrics *metrics, int64_t now_ms) {
-  topic *t = topic_of(b, metrics->customer_id);
+  topic *t = id_map_find(&b->topics, metrics->customer_id);
   if (!t || !topic_send(b, t, metrics, now_ms)) return;
-  t->spoken_ms = now_ms;
-  t->awaited = true;
+  t->published_ms = now_ms;
+  t->waited_once = true;
   link_remove(&t->by_age);
-  link_append(&b->spoken, &t->by_age);
+  link_append(&b->active, &t->by_age);
 }
 
-void broadcast_tell(broadcast *b, const au_metrics *metrics, int64_t now_ms) {
-  topic *t = topic_of(b, metrics->customer_id);
+void broadcast_publish_local(broadcast *b, const au_metrics *metrics, int64_t now_ms) {
+  topic *t = id_map_find(&b->topics, metrics->customer_id);
   if (t) (void)topic_send(b, t, metrics, now_ms);
 }
 
-int64_t broadcast_pace(broadcast *b, int64_t now_ms) {
-  for (deadline *d; (d = deadline_expire(&b->gaps, now_ms)) != NULL;) {
-    topic *t = (topic *)(void *)((char *)d - offsetof(topic, gap));
-    frame *message = t->next;
-    t->next = NULL;
-    if (!message) continue;
-    topic_begin(b, t, message, now_ms);
-    b->hooks.wake(b->hooks.arg);
+static void end_gap(broadcast *b, topic *t, int64_t now_ms) {
+  if (!t->has_next) return;
+  t->has_next = false;
+  if (is_seen_already(t, &t->next)) return;
+  t->next.customer_id = id_map_id(t);
+  frame *message = b->hooks.print(&t->next);
+  if (!message) return;
+  topic_begin(b, t, message, &t->next, now_ms);
+  b->hooks.wake(b->hooks.arg);
+}
+
+int64_t broadcast_pace(broadcast *b, int64_t now_ms, size_t max) {
+  int64_t next_ms = -1;
+  for (int i = 0; i < GAPS; i++) {
+    deadline_queue *gaps = &b->gaps[i];
+    for (deadline *d; max > 0 && (d = deadline_expire(gaps, now_ms)) != NULL; max--)
+      end_gap(b, (topic *)(void *)((char *)d - offsetof(topic, gap)), now_ms);
   }
-  int64_t next_ms = deadline_next_ms(&b->gaps);
+  for (int i = 0; i < GAPS; i++) {
+    int64_t first_ms = deadline_next_ms(&b->gaps[i]);
+    if (first_ms >= 0 && (next_ms < 0 || first_ms < next_ms)) next_ms = first_ms;
+  }
   return next_ms < 0 ? -1 : next_ms > now_ms ? next_ms - now_ms : 0;
 }
 
@@ -240,13 +284,17 @@ bool broadcast_run(broadcast *b, size_t max) {
     topic *t = TOPIC_OF(b->waiting.next, waiting);
     subscriber *s = t->cursor;
     t->cursor = s->next;
-    if (s->seen == t->number) continue; /* joined during the sweep */
-    s->seen = t->number;
-    bool is_news = (int32_t)(t->serial - s->told) > 0;
+    if (s->sweep == t->sweep) continue; /* joined during the sweep */
+    s->sweep = t->sweep;
+    bool is_news = (int32_t)(t->version - s->delivered_version) > 0;
     frame *message = frame_ref(t->message);
-    if (--t->unseen == 0) topic_end_sweep(t);
+    if (--t->unswept == 0) {
+      if (b->hooks.durations)
+        stats_observe(b->hooks.durations, (uint64_t)(clock_now_us() - t->began_us));
+      topic_end_sweep(t);
+    }
     max--;
-    s->heard = s->heard || is_news;
+    s->has_delivery = s->has_delivery || is_news;
     if (is_news) s->deliver(s, message); /* last: it may unsubscribe, which may free the topic */
     frame_unref(message);
   }
@@ -257,32 +305,32 @@ bool broadcast_run(broadcast *b, size_t max) {
   return true;
 }
 
-size_t broadcast_quiet(broadcast *b, int64_t before_ms, int64_t round_ms, au_slice *ids,
-                       size_t max) {
-  topic_link *last = &b->silent; /* of those that fell silent now */
-  while (b->spoken.next != &b->spoken) {
-    topic *t = TOPIC_OF(b->spoken.next, by_age);
-    if (t->spoken_ms >= before_ms) break;
+size_t broadcast_list_idle(broadcast *b, int64_t before_ms, int64_t round_ms, au_slice *ids,
+                           size_t max) {
+  topic_link *last = &b->idle; /* of those that became idle now */
+  for (size_t moved = 0; moved < max && b->active.next != &b->active; moved++) {
+    topic *t = TOPIC_OF(b->active.next, by_age);
+    if (t->published_ms >= before_ms) break;
     t->listed_ms = INT64_MIN;
     link_remove(&t->by_age);
     link_append(last->next, &t->by_age);
     last = &t->by_age;
   }
   size_t n = 0;
-  while (n < max && b->silent.next != &b->silent) {
-    topic *t = TOPIC_OF(b->silent.next, by_age);
+  while (n < max && b->idle.next != &b->idle) {
+    topic *t = TOPIC_OF(b->idle.next, by_age);
     if (t->listed_ms >= round_ms) break;
     t->listed_ms = round_ms;
     link_remove(&t->by_age);
-    link_append(&b->silent, &t->by_age);
-    ids[n++] = (au_slice){t->id, t->id_len};
+    link_append(&b->idle, &t->by_age);
+    ids[n++] = id_map_id(t);
   }
   return n;
 }
 
-bool broadcast_await(broadcast *b, au_slice customer_id) {
-  topic *t = topic_of(b, customer_id);
-  if (!t || t->awaited) return false;
-  t->awaited = true;
+bool broadcast_wait_once(broadcast *b, au_slice customer_id) {
+  topic *t = id_map_find(&b->topics, customer_id);
+  if (!t || t->waited_once) return false;
+  t->waited_once = true;
   return true;
 }

@@ -6,9 +6,9 @@
 
 #include <active_users/types.h>
 
-#include "../utils/map.h"
+#include "utils/map.h"
 
-/* From one publication of a customer to the next. Listeners are spared by BROADCAST_GAP_MS; when
+/* From one publication of a customer to the next. Listeners are spared by update-interval; when
  * several daemons publish, both may have to be waited for, 1.2 s together. */
 enum { CHANGES_INTERVAL_MS = 200 };
 

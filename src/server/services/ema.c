@@ -1,9 +1,9 @@
-/* The arithmetic of a tick; must not know where counts come from. */
+/* The arithmetic of a tick. */
 #include "ema.h"
 
 #include <math.h>
 
-/* Below this an average says no more than that nobody has been there for long. */
+/* An average below this says only that the customer has been empty for a long time. */
 static const double FORGET_BELOW = 0.01;
 
 double ema_step(double ema, double alpha, uint32_t count) {
@@ -22,6 +22,6 @@ uint32_t ema_intervals(int64_t elapsed_ms, int64_t interval_ms) {
   return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
 }
 
-bool ema_forgettable(double ema, uint32_t count) {
+bool ema_evictable(double ema, uint32_t count) {
   return count == 0 && ema < FORGET_BELOW;
 }

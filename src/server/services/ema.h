@@ -19,7 +19,7 @@ double ema_step_late(double ema, double alpha, uint32_t count, uint32_t interval
  * rounded to the nearest, at least 1. interval_ms > 0. */
 uint32_t ema_intervals(int64_t elapsed_ms, int64_t interval_ms);
 
-/* A customer nobody is at and whose average has decayed is forgotten. */
-bool ema_forgettable(double ema, uint32_t count);
+/* True for a customer without sessions whose average has decayed: the store drops it. */
+bool ema_evictable(double ema, uint32_t count);
 
 #endif

@@ -1,12 +1,12 @@
-/* Drives the store from one tick to the next, a page of customers at a time. Must
- * not know where counts are kept or who listens. */
+/* Drives the store from one tick to the next, a page of customers at a time. */
 #include "ticker.h"
 
-#include "../utils/buffer.h"
-#include "../utils/log.h"
 #include "changes.h"
 #include "ema.h"
 #include "metrics.h"
+#include "utils/buffer.h"
+#include "utils/join_stop.h"
+#include "utils/log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,15 +15,17 @@ enum {
   TICK_PAGE = 128,         /* customers in flight at once */
   CHANGES_IN_FLIGHT = 128, /* changed customers being counted at once */
   CHANGES_SLICE = 128,     /* changes emitted a turn */
+  AGAIN_AFTER_MS = 100,    /* until the partitions of others are asked for, when a tick goes on */
   QUIET_AFTER_MS = 1000,   /* from a tick to those it did not reach, or half an interval */
+  PACE_SLICE = 128,        /* gaps ended a turn */
   BROADCAST_SLICE = 200,   /* sockets a turn: at 10 us each, well under 5 ms */
 };
 
-/* A tick takes the customers that are due, part by part; then, when what it published has
- * had time to come back from a shared store, those that only have listeners here, so that a
- * dashboard of an empty shop hears every tick too.
+/* A tick takes the customers that are due, partition by partition. A pause lets what it published
+ * come back from a shared store. Then come the idle ones: customers that only have subscribers
+ * here, so that a dashboard of an empty shop gets an update every tick too.
  *
- * What another daemon ticks comes at the pace of that one: such a customer is silent when
+ * A customer that another daemon ticks is published at that daemon's pace. It is idle when
  * nothing was published for an interval and a half. */
 typedef enum phase { IDLE, DUE, PAUSE, QUIET } phase;
 
@@ -33,6 +35,7 @@ typedef struct step {
   bool busy;          /* of `changed`: an operation is in flight */
   bool stays;         /* of `page`: it is still on the store's list */
   au_metrics metrics; /* of `page`: to publish when they are kept; without an id */
+  au_sample sample;   /* of `page`: what they were made of */
   uint8_t id_len;
   char id[AU_ID_MAX];
 } step;
@@ -42,30 +45,39 @@ struct ticker {
   changes *changes;
 
   phase phase;
-  uint32_t pending;      /* operations of the page in flight */
-  size_t page_count;     /* customers of the page */
-  size_t page_failed;    /* of them, those the store failed */
-  uint32_t part;         /* of the due */
-  uint32_t parts_failed; /* of this tick: that gave no list, or a page that failed as a whole */
-  size_t skip;           /* customers of the part that stay on the store's list */
-  size_t failed;         /* of this tick */
-  int64_t again_ms;      /* when to ask for the parts of others again; -1: there are none */
+  uint32_t pending;   /* operations of the page in flight */
+  size_t page_count;  /* customers of the page */
+  size_t page_failed; /* of them, those the store failed */
+  uint32_t partition; /* of the due */
+  uint32_t
+      partitions_failed;   /* of this tick: that gave no list, or a page that failed as a whole */
+  size_t skip;             /* customers of the partition that stay on the store's list */
+  size_t failed;           /* of this tick */
+  uint32_t own_partitions; /* of this round: that this daemon ticks */
+  int64_t tick_due_ms;     /* monotonic: when the timer of ticks is due */
+  int64_t tick_began_us;   /* of clock_now_us */
+  uint64_t people, bots;   /* of this tick: live sessions of the customers it ticked */
+  int64_t again_ms;        /* when to ask for the partitions of others again; -1: there are none */
+  bool has_own_partition;  /* this daemon ticks some partition */
+  bool leads;              /* it ticked the first one, of a store that was well */
+  bool for_others;       /* not a tick: the partitions of others are asked for, between two ticks */
+  bool tick_waits;       /* for that to end */
   bool unpublished;      /* a message of this tick was not taken */
-  bool failing;          /* the last tick had failures: said once */
+  bool failing;          /* the last tick had failures: logged once */
   int64_t tick_began_ms; /* monotonic */
   step page[TICK_PAGE];
   step changed[CHANGES_IN_FLIGHT];
 
-  uv_timer_t tick_timer, quiet_timer, pace_timer;
+  uv_timer_t tick_timer, again_timer, quiet_timer, pace_timer;
   uv_idle_t broadcast_idle;
-  unsigned open_handles;
   bool stopping;
-  void (*stopped)(void *arg);
-  void *stopped_arg;
+  join_stop stop;
 };
 
 static void next_page(ticker *t);
 static void on_tick(uv_timer_t *timer);
+static void on_again(uv_timer_t *timer);
+static void begin_tick(ticker *t);
 static void run_paced(ticker *t);
 
 static int64_t now_ms(const ticker *t) {
@@ -86,7 +98,7 @@ static void step_set(step *s, ticker *t, au_slice id) {
 
 /* ---- the tick ----------------------------------------------------------- */
 
-/* The store's list may still name it: the pages that follow leave it out. */
+/* The store may list the customer again: the pages that follow skip it. */
 static void step_stays(step *s) {
   if (s->stays) return;
   s->stays = true;
@@ -114,16 +126,17 @@ static void on_page_published(au_status status, void *arg) {
   on_page_op(AU_OK, s);
 }
 
-/* Published is what was kept: of two daemons that tick the same customer, one is passed. */
+/* Publishes only what was saved: when two daemons tick a customer, the store lets one through. */
 static void on_page_kept(au_status status, void *arg) {
   step *s = arg;
   ticker *t = s->ticker;
-  if (status == AU_EPASSED) {
+  if (status == AU_ECONFLICT) {
     step_stays(s);
     status = AU_OK;
   } else if (status == AU_OK && !t->stopping) {
     t->config.counters->tick_customers++;
     s->metrics.customer_id = step_id(s);
+    if (t->config.history) history_tick(t->config.history, step_id(s), &s->sample, s->metrics.ema);
     if (t->config.store->ops->publish(t->config.store, &s->metrics, on_page_published, s) == AU_OK)
       t->pending++;
     else
@@ -144,27 +157,32 @@ static void on_due_sample(au_status status, const au_sample *sample, void *arg) 
   step *s = arg;
   ticker *t = s->ticker;
   const au_store_ops *ops = t->config.store->ops;
-  /* One that was ticked just now was ticked by another daemon, since it was listed. */
+  /* Ticked just now: another daemon did it after this one got the list. */
   bool passed =
       status == AU_OK && sample->elapsed_ms > 0 && sample->elapsed_ms < t->config.interval_ms / 2;
   if (passed) step_stays(s);
   if (status == AU_OK && !passed && !t->stopping) {
+    t->people += sample->count;
     uint32_t intervals = ema_intervals(sample->elapsed_ms, t->config.interval_ms);
     double ema = sample->has_ema
                      ? ema_step_late(sample->ema, t->config.alpha, sample->count, intervals)
                      : sample->count;
-    bool forget = ema_forgettable(ema, sample->count);
+    t->bots += sample->bots;
+    bool is_empty = sample->bots == 0 && sample->pending == 0;
+    bool evict = is_empty && ema_evictable(ema, sample->count);
     s->metrics = metrics_of(t->config.clock, step_id(s), sample);
-    s->metrics.ema = forget ? 0 : ema;
-    if (forget)
-      page_began(s, ops->forget(t->config.store, step_id(s), sample, on_page_kept, s));
+    s->metrics.ema = evict ? 0 : ema;
+    if (t->config.top) top_customers_note(t->config.top, step_id(s), sample->count, s->metrics.ema);
+    s->sample = *sample;
+    if (evict)
+      page_began(s, ops->evict(t->config.store, step_id(s), sample, on_page_kept, s));
     else
       page_began(s, ops->save(t->config.store, step_id(s), sample, ema, on_page_kept, s));
   }
   on_page_op(status, s);
 }
 
-/* How long one that others tick may be silent. */
+/* How long a customer that another daemon ticks may go without an update. */
 static int64_t patience_ms(const ticker *t) {
   return t->config.interval_ms * 3 / 2;
 }
@@ -179,8 +197,8 @@ static void on_quiet_sample(au_status status, const au_sample *sample, void *arg
   if (status == AU_OK && !t->stopping) {
     bool ticked = sample->elapsed_ms > 0 && sample->elapsed_ms < patience_ms(t);
     au_metrics metrics = metrics_of(t->config.clock, step_id(s), sample);
-    if (!(others_tick(t) && ticked && broadcast_await(t->config.broadcast, step_id(s))))
-      broadcast_tell(t->config.broadcast, &metrics, now_ms(t));
+    if (!(others_tick(t) && ticked && broadcast_wait_once(t->config.broadcast, step_id(s))))
+      broadcast_publish_local(t->config.broadcast, &metrics, now_ms(t));
   }
   on_page_op(status, s);
 }
@@ -214,18 +232,37 @@ static void on_quiet_time(uv_timer_t *timer) {
   next_page(t);
 }
 
+static void start_ticks(ticker *t, uint64_t after_ms) {
+  t->tick_due_ms = now_ms(t) + (int64_t)after_ms;
+  uv_timer_start(&t->tick_timer, on_tick, after_ms, (uint64_t)t->config.interval_ms);
+}
+
 /* Who is refused ticks in step with the daemon it waits for: it asks again when that one
- * would have to be dead, if this comes before its own next tick. */
+ * would have to be dead, if this comes before its own next tick. Who ticks some partitions keeps
+ * its own pace for them and asks again in between. */
 static void ask_again(ticker *t) {
   if (!others_tick(t)) return;
   uint64_t again_ms = t->again_ms > 0 ? (uint64_t)t->again_ms : 1;
-  if (again_ms < uv_timer_get_due_in(&t->tick_timer))
-    uv_timer_start(&t->tick_timer, on_tick, again_ms, (uint64_t)t->config.interval_ms);
+  if (again_ms >= uv_timer_get_due_in(&t->tick_timer)) return;
+  if (t->has_own_partition)
+    uv_timer_start(&t->again_timer, on_again, again_ms, 0);
+  else
+    start_ticks(t, again_ms);
 }
 
 static void end_due(ticker *t) {
   ask_again(t);
-  if (t->parts_failed == t->config.store->ops->parts(t->config.store)) {
+  t->config.counters->partitions_held = t->own_partitions;
+  if (t->for_others) {
+    end_tick(t);
+    if (t->tick_waits && !t->stopping) begin_tick(t);
+    return;
+  }
+  stats_observe(&t->config.counters->tick_duration, (uint64_t)(clock_now_us() - t->tick_began_us));
+  if (t->failed == 0) t->config.counters->people = t->people;
+  if (t->failed == 0) t->config.counters->bots = t->bots;
+  if (t->failed == 0 && t->config.top) top_customers_end(t->config.top);
+  if (t->partitions_failed == t->config.store->ops->partitions(t->config.store)) {
     end_tick(t);
     return;
   }
@@ -235,10 +272,15 @@ static void end_due(ticker *t) {
                  (uint64_t)(half_ms < QUIET_AFTER_MS ? half_ms : QUIET_AFTER_MS), 0);
 }
 
-static void next_part(ticker *t, bool failed) {
-  if (failed) t->parts_failed++;
-  t->part++;
+static void next_partition(ticker *t, bool failed) {
+  if (failed) t->partitions_failed++;
+  t->partition++;
   t->skip = t->page_count = t->page_failed = 0;
+}
+
+/* While a shared store is lost each daemon ticks for itself. */
+static bool is_well(const ticker *t) {
+  return t->config.store->ops->health(t->config.store).reason[0] == '\0';
 }
 
 static void on_due(au_status status, const au_due *due, void *arg) {
@@ -248,22 +290,25 @@ static void on_due(au_status status, const au_due *due, void *arg) {
     return;
   }
   if (status != AU_OK) t->failed++;
+  if (t->partition == 0) t->leads = status == AU_OK && due->again_ms < 0 && is_well(t);
+  if (status == AU_OK && due->again_ms < 0) t->has_own_partition = true;
+  if (status == AU_OK && due->again_ms < 0 && due->n == 0) t->own_partitions++;
   if (status == AU_OK && due->again_ms >= 0 && (t->again_ms < 0 || due->again_ms < t->again_ms))
     t->again_ms = due->again_ms;
-  next_part(t, status != AU_OK);
+  next_partition(t, status != AU_OK);
   next_page(t);
 }
 
 /* Asks for the next customers that are due. Whoever was ticked since this tick began is
- * younger than half an interval. */
+ * younger than half an interval; and whoever this daemon ticks anyway than a whole one. */
 static void next_due(ticker *t) {
   au_store *store = t->config.store;
-  while (t->part < store->ops->parts(store)) {
-    if (store->ops->due(store, t->part, t->config.interval_ms / 2, t->skip, TICK_PAGE, on_due, t) ==
-        AU_OK)
+  int64_t min_age_ms = t->for_others ? t->config.interval_ms : t->config.interval_ms / 2;
+  while (t->partition < store->ops->partitions(store)) {
+    if (store->ops->due(store, t->partition, min_age_ms, t->skip, TICK_PAGE, on_due, t) == AU_OK)
       return;
     t->failed++;
-    next_part(t, true);
+    next_partition(t, true);
   }
   end_due(t);
 }
@@ -271,7 +316,7 @@ static void next_due(ticker *t) {
 static void next_quiet(ticker *t) {
   au_slice ids[TICK_PAGE];
   int64_t before_ms = others_tick(t) ? now_ms(t) - patience_ms(t) : t->tick_began_ms;
-  size_t n = broadcast_quiet(t->config.broadcast, before_ms, t->tick_began_ms, ids, TICK_PAGE);
+  size_t n = broadcast_list_idle(t->config.broadcast, before_ms, t->tick_began_ms, ids, TICK_PAGE);
   if (n > 0)
     begin_page(t, ids, n, on_quiet_sample);
   else
@@ -282,30 +327,62 @@ static void next_quiet(ticker *t) {
 static void next_page(ticker *t) {
   au_store *store = t->config.store;
   bool lost =
-      t->page_count > 0 && t->page_failed == t->page_count && !store->ops->health(store).available;
+      t->page_count > 0 && t->page_failed == t->page_count && !store->ops->health(store).ever_up;
   if (t->stopping || (lost && t->phase == QUIET)) {
     end_tick(t);
   } else if (t->phase == DUE) {
-    if (lost) next_part(t, true);
+    if (lost) next_partition(t, true);
     next_due(t);
   } else {
     next_quiet(t);
   }
 }
 
+static void begin_due(ticker *t) {
+  uv_timer_stop(&t->again_timer);
+  t->phase = DUE;
+  t->partition = t->partitions_failed = 0;
+  t->skip = t->failed = t->page_count = t->page_failed = 0;
+  t->again_ms = -1;
+  t->people = t->bots = 0;
+  t->own_partitions = 0;
+  t->has_own_partition = t->unpublished = false;
+  next_page(t);
+}
+
+static void begin_tick(ticker *t) {
+  uv_timer_stop(&t->quiet_timer);
+  t->for_others = t->tick_waits = false;
+  t->tick_began_ms = now_ms(t);
+  t->tick_began_us = clock_now_us();
+  if (t->config.top) top_customers_begin(t->config.top);
+  begin_due(t);
+}
+
 static void on_tick(uv_timer_t *timer) {
   ticker *t = timer->data;
   t->config.counters->ticks++;
-  t->config.store->ops->reconcile(t->config.store);
-  if (t->phase == DUE || t->phase == QUIET) return; /* it goes on, and counts as late */
-  uv_timer_stop(&t->quiet_timer);
-  t->phase = DUE;
-  t->part = t->parts_failed = 0;
-  t->skip = t->failed = t->page_count = t->page_failed = 0;
-  t->again_ms = -1;
-  t->unpublished = false;
-  t->tick_began_ms = now_ms(t);
-  next_page(t);
+  if (t->config.history) history_expire(t->config.history, TICK_PAGE);
+  t->config.store->ops->scan(t->config.store);
+  t->tick_waits = t->phase == DUE && t->for_others;
+  int64_t late_ms = now_ms(t) - t->tick_due_ms;
+  stats_observe(&t->config.counters->tick_lateness, late_ms > 0 ? (uint64_t)late_ms * 1000 : 0);
+  t->tick_due_ms = now_ms(t) + t->config.interval_ms; /* as libuv repeats it */
+  if (t->phase == DUE || t->phase == QUIET) {         /* it goes on, and counts as late */
+    t->config.counters->ticks_skipped++;
+    return;
+  }
+  begin_tick(t);
+}
+
+static void on_again(uv_timer_t *timer) {
+  ticker *t = timer->data;
+  if (t->phase != IDLE) {
+    uv_timer_start(&t->again_timer, on_again, AGAIN_AFTER_MS, 0);
+    return;
+  }
+  t->for_others = true;
+  begin_due(t);
 }
 
 /* ---- changes between ticks ---------------------------------------------- */
@@ -320,6 +397,7 @@ static void on_changed_sample(au_status status, const au_sample *sample, void *a
   ticker *t = s->ticker;
   s->busy = false;
   if (status != AU_OK || t->stopping) return;
+  if (t->config.history) history_change(t->config.history, step_id(s), sample);
   au_metrics metrics = metrics_of(t->config.clock, step_id(s), sample);
   status = t->config.store->ops->publish(t->config.store, &metrics, on_published, NULL);
   if (status != AU_OK) on_published(status, NULL);
@@ -345,7 +423,7 @@ static void on_pace_timer(uv_timer_t *timer) {
 
 static void run_paced(ticker *t) {
   int64_t wait_ms = changes_run(t->changes, now_ms(t), CHANGES_SLICE);
-  int64_t pace_ms = broadcast_pace(t->config.broadcast, now_ms(t));
+  int64_t pace_ms = broadcast_pace(t->config.broadcast, now_ms(t), PACE_SLICE);
   if (wait_ms < 0 || (pace_ms >= 0 && pace_ms < wait_ms)) wait_ms = pace_ms;
   if (wait_ms == 0) wait_ms = 1; /* others get their turn */
   if (wait_ms > 0) uv_timer_start(&t->pace_timer, on_pace_timer, (uint64_t)wait_ms, 0);
@@ -366,6 +444,10 @@ static void on_broadcast_turn(uv_idle_t *idle) {
   run_paced(t);
 }
 
+bool ticker_leads(const ticker *t) {
+  return t->leads;
+}
+
 void ticker_wake(ticker *t) {
   if (!t->stopping) uv_idle_start(&t->broadcast_idle, on_broadcast_turn);
 }
@@ -383,33 +465,29 @@ au_status ticker_create(const ticker_config *config, ticker **out) {
     return status;
   }
   uv_timer_init(config->loop, &t->tick_timer);
+  uv_timer_init(config->loop, &t->again_timer);
   uv_timer_init(config->loop, &t->quiet_timer);
   uv_timer_init(config->loop, &t->pace_timer);
   uv_idle_init(config->loop, &t->broadcast_idle);
-  t->tick_timer.data = t->quiet_timer.data = t->pace_timer.data = t->broadcast_idle.data = t;
-  t->open_handles = 4;
+  t->tick_timer.data = t->again_timer.data = t->quiet_timer.data = t->pace_timer.data =
+      t->broadcast_idle.data = t;
   *out = t;
   return AU_OK;
 }
 
 void ticker_start(ticker *t) {
-  uint64_t interval_ms = (uint64_t)t->config.interval_ms;
-  uv_timer_start(&t->tick_timer, on_tick, interval_ms, interval_ms);
-}
-
-static void on_handle_closed(uv_handle_t *handle) {
-  ticker *t = handle->data;
-  if (--t->open_handles == 0) t->stopped(t->stopped_arg);
+  start_ticks(t, (uint64_t)t->config.interval_ms);
 }
 
 void ticker_stop(ticker *t, void (*stopped)(void *arg), void *arg) {
   t->stopping = true;
-  t->stopped = stopped;
-  t->stopped_arg = arg;
-  uv_close((uv_handle_t *)&t->tick_timer, on_handle_closed);
-  uv_close((uv_handle_t *)&t->quiet_timer, on_handle_closed);
-  uv_close((uv_handle_t *)&t->pace_timer, on_handle_closed);
-  uv_close((uv_handle_t *)&t->broadcast_idle, on_handle_closed);
+  join_stop_begin(&t->stop, stopped, arg);
+  join_stop_close(&t->stop, (uv_handle_t *)&t->tick_timer);
+  join_stop_close(&t->stop, (uv_handle_t *)&t->again_timer);
+  join_stop_close(&t->stop, (uv_handle_t *)&t->quiet_timer);
+  join_stop_close(&t->stop, (uv_handle_t *)&t->pace_timer);
+  join_stop_close(&t->stop, (uv_handle_t *)&t->broadcast_idle);
+  join_stop_done(&t->stop);
 }
 
 void ticker_free(ticker *t) {

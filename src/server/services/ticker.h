@@ -6,10 +6,12 @@
 #include <active_users/store.h>
 #include <uv.h>
 
-#include "../stats.h"
-#include "../utils/map.h"
-#include "../utils/time.h"
 #include "broadcast.h"
+#include "services/history/history.h"
+#include "stats.h"
+#include "top_customers.h"
+#include "utils/map.h"
+#include "utils/time.h"
 
 typedef struct ticker ticker;
 
@@ -18,7 +20,9 @@ typedef struct ticker_config {
   const au_clock *clock;
   au_store *store;
   broadcast *broadcast;
+  history *history; /* gets the samples; NULL: nobody does */
   stats *counters;
+  top_customers *top; /* told what is ticked; NULL: nobody asks */
   double alpha;
   int64_t interval_ms;
   int64_t changes_ms; /* CHANGES_INTERVAL_MS */
@@ -35,6 +39,10 @@ void ticker_start(ticker *t);
 /* The store says that a count changed: it is published at once, or at most `changes_ms`
  * later when the customer was published just now. */
 void ticker_changed(ticker *t, au_slice customer_id);
+
+/* Whether this daemon ticks the first partition: of all daemons of a well store one does, and for
+ * up to an interval and a half after it has died none. */
+bool ticker_leads(const ticker *t);
 
 /* Runs the broadcast in slices, a slice a turn of the loop, until it is done. */
 void ticker_wake(ticker *t);

@@ -1,5 +1,4 @@
-/* Serves the files of the browser SDK from memory. Must not know where they come
- * from or what is in them. */
+/* Serves the files of the browser SDK from memory. */
 #include "assets.h"
 
 #include <string.h>
@@ -58,7 +57,11 @@ static const asset *find(au_slice path) {
   return NULL;
 }
 
-bool assets_reply(http_conn *conn, const http_request *request) {
+bool assets_has(au_slice path) {
+  return find(path) != NULL;
+}
+
+bool assets_reply(http_conn *conn, const http_request *request, au_slice frame_ancestors) {
   const asset *found = find(request->path);
   if (!found || slice_eq_nocase(request->headers[HTTP_H_UPGRADE], slice_of("websocket")))
     return false;
@@ -74,8 +77,10 @@ bool assets_reply(http_conn *conn, const http_request *request) {
                        "Cross-Origin-Resource-Policy: cross-origin\r\n",
                        tag, found->cache_control);
   if (found->policy)
-    buffer_append_format(lines, "Content-Security-Policy: %s\r\nReferrer-Policy: no-referrer\r\n",
-                         found->policy);
+    buffer_append_format(lines,
+                         "Content-Security-Policy: %s; frame-ancestors %.*s\r\n"
+                         "Referrer-Policy: no-referrer\r\n",
+                         found->policy, (int)frame_ancestors.len, frame_ancestors.ptr);
 
   http_reply reply = {.status = 304};
   if (!assets_none_match_hits(request->headers[HTTP_H_IF_NONE_MATCH],

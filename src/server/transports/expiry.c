@@ -1,4 +1,4 @@
-/* Wakes for the earliest deadline. Must not know what the deadlines are for. */
+/* Wakes for the earliest deadline. */
 #include "expiry.h"
 
 /* Handled in one turn: at 10 us each, well under 5 ms. */
@@ -44,12 +44,6 @@ void expiry_arm(expiry *e, deadline_queue *queue, deadline *d) {
   if (!uv_is_active((uv_handle_t *)&e->timer) || at_ms < e->due_ms) start(e, now_ms, at_ms);
 }
 
-static void on_closed(uv_handle_t *handle) {
-  expiry *e = handle->data;
-  e->closed(e->arg);
-}
-
-void expiry_close(expiry *e, void (*closed)(void *arg)) {
-  e->closed = closed;
-  uv_close((uv_handle_t *)&e->timer, on_closed);
+void expiry_close(expiry *e, join_stop *stop) {
+  join_stop_close(stop, (uv_handle_t *)&e->timer);
 }

@@ -4,8 +4,9 @@
 
 #include <uv.h>
 
-#include "../utils/deadline.h"
-#include "../utils/time.h"
+#include "utils/deadline.h"
+#include "utils/join_stop.h"
+#include "utils/time.h"
 
 typedef struct expiry expiry;
 
@@ -19,7 +20,6 @@ struct expiry {
   int64_t due_ms; /* when the timer fires; meaningless while it is inactive */
   expiry_fn expired;
   void *arg;
-  void (*closed)(void *arg);
 };
 
 /* `queues`, an array of `count`, and the clock are borrowed. `expired` runs for
@@ -32,7 +32,7 @@ void expiry_init(expiry *e, uv_loop_t *loop, const au_clock *clock, deadline_que
  * and over costs no system timer each time. */
 void expiry_arm(expiry *e, deadline_queue *queue, deadline *d);
 
-/* Closes the timer; `closed` gets `arg` of expiry_init, from the loop. */
-void expiry_close(expiry *e, void (*closed)(void *arg));
+/* Closes the timer, as a part of `stop`. */
+void expiry_close(expiry *e, join_stop *stop);
 
 #endif

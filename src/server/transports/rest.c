@@ -1,450 +1,435 @@
-/* Routes, limits, and what each status becomes on the wire. Must not know how
- * bytes arrive or where sessions are kept. */
-#include "rest.h"
+/* The routes, CORS, and the life of the REST interface. */
+#include "rest_private.h"
 
-#include "../services/metrics.h"
-#include "../utils/query.h"
-#include "../wire.h"
 #include "assets.h"
-#include "handshake.h"
-#include "health.h"
-#include "origins.h"
-#include "prometheus.h"
-#include "rest_limits.h"
+#include "transports/access/bots.h"
+#include "transports/access/origins.h"
+#include "transports/access/refusals.h"
+#include "transports/admin/operators.h"
+#include "transports/websocket/handshake.h"
+#include "utils/log.h"
+#include "utils/net/forwarded.h"
+#include "utils/text/query.h"
+#include "wire/history.h"
+#include "wire/wire.h"
 
-#include <inttypes.h>
+#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-  MAX_JSON_BYTES = 64 * 1024,
-  RETRY_AFTER_S = 2, /* said with a 503; the store is tried again within that */
-};
+/* ---- whose request it is ----------------------------------------------------- */
 
-struct rest {
-  rest_config config;
-  origins *origins;
-  net_list *trusted_proxies;
-  rest_limits *limits;
-  int64_t started_ms;
-  bool stopping;
-  buffer json; /* the body being made */
-};
-
-/* A request that waits for the store, in the connection's context. */
-typedef struct call {
-  rest *rest;
-  http_conn *conn;
-  uint64_t *counter; /* of acknowledged ones */
-  bool wants_metrics;
-  uint8_t customer_len;
-  char customer[AU_ID_MAX];
-} call;
-
-_Static_assert((int)HTTP_MAX_BODY_BYTES == (int)WIRE_MAX_BODY_BYTES, "one limit, told by two");
-_Static_assert(sizeof(call) <= HTTP_CONTEXT_BYTES, "a call must fit into the context");
-
-static au_slice call_customer(const call *c) {
-  return (au_slice){c->customer, c->customer_len};
+static bool is_trusted(const rest *r, const net_addr *peer) {
+  return net_list_has(r->trusted_proxies, peer);
 }
 
-/* ---- replies ------------------------------------------------------------- */
-
-static void reply_json(rest *r, http_conn *conn, int status) {
-  bool ok = !r->json.failed;
-  http_reply reply = {
-      .status = ok ? status : 500,
-      .content_type = "application/json",
-      .body = ok ? buffer_slice(&r->json) : slice_of("{\"error\":\"Internal Server Error\"}"),
-  };
-  http_conn_reply(conn, &reply);
+/* A proxy that sets one of the two headers and passes the other on lets its clients choose their
+ * address, or us the wrong header: said once, then how often, at most once a minute. */
+static void warn_of_disagreement(rest *r) {
+  r->config.counters->forwarded_disagree++;
+  uint64_t count = log_pace_add(&r->disagreements, clock_mono_ms(r->config.clock));
+  if (count > 0)
+    log_warn("rest", "a trusted proxy sends X-Forwarded-For and Forwarded with different clients",
+             LOG_STR("believed", "X-Forwarded-For"), LOG_INT("requests", count));
 }
 
-static void reply_error(rest *r, http_conn *conn, int status, const char *message,
-                        const char *field) {
-  buffer_clear(&r->json);
-  wire_print_error(&r->json, http_reason(status), message, field, NULL);
-  reply_json(r, conn, status);
-}
-
-/* The one table from status to HTTP. Every one of these but AU_EINVAL may pass, so
- * they are 503 and say when to come back. */
-static void reply_status(rest *r, http_conn *conn, au_status status) {
-  static const struct {
-    au_status status;
-    int http;
-    const char *message;
-  } rows[] = {
-      {AU_EINVAL, 400, "the request is not valid"},
-      {AU_ENOMEM, 503, "out of memory"},
-      {AU_EBUSY, 503, "too many operations in flight"},
-      {AU_EFULL, 503, "the table of sessions or customers is full"},
-      {AU_ESTORE, 503, "the store is not available"},
-      {AU_ETIMEDOUT, 503, "the store did not answer in time"},
-      {AU_ECANCELED, 503, "the daemon is stopping"},
-  };
-  size_t i = 0, last = sizeof rows / sizeof rows[0] - 1;
-  while (i < last && rows[i].status != status) i++;
-  if (rows[i].http == 503) {
-    r->config.counters->presence_failed++;
-    buffer_append_format(http_conn_headers(conn), "Retry-After: %d\r\n", RETRY_AFTER_S);
-  }
-  reply_error(r, conn, rows[i].http, rows[i].message, NULL);
-}
-
-/* ---- presence ------------------------------------------------------------ */
-
-static void reply_success(call *c, const au_metrics *metrics) {
-  buffer *json = &c->rest->json;
-  buffer_clear(json);
-  wire_print_success(json, metrics);
-  reply_json(c->rest, c->conn, 200);
-}
-
-/* The beat was acknowledged before this: a failure to count is not its failure. */
-static void on_beat_sample(au_status status, const au_sample *sample, void *arg) {
-  call *c = arg;
-  http_conn *conn = c->conn;
-  if (status == AU_OK) {
-    au_metrics metrics = metrics_of(c->rest->config.clock, call_customer(c), sample);
-    reply_success(c, &metrics);
-  } else {
-    reply_success(c, NULL);
-  }
-  http_conn_unref(conn);
-}
-
-static void on_presence_done(au_status status, void *arg) {
-  call *c = arg;
-  http_conn *conn = c->conn;
-  if (status != AU_OK) {
-    reply_status(c->rest, conn, status);
-  } else {
-    ++*c->counter;
-    if (c->wants_metrics &&
-        presence_sample(c->rest->config.presence, call_customer(c), on_beat_sample, c) == AU_OK)
-      return; /* the reference goes on to on_beat_sample */
-    reply_success(c, NULL);
-  }
-  http_conn_unref(conn);
-}
-
-static call *begin_call(rest *r, http_conn *conn, au_slice customer_id) {
-  call *c = http_conn_context(conn);
-  *c = (call){.rest = r, .conn = conn, .customer_len = (uint8_t)customer_id.len};
-  memcpy(c->customer, customer_id.ptr, customer_id.len);
-  http_conn_ref(conn); /* held until the store has answered */
-  return c;
-}
-
-/* False when a limit blocks; the 429 is sent then. */
-static bool within_limits(rest *r, http_conn *conn, const http_request *request,
-                          au_slice customer_id, bool free_of_charge) {
+/* Whom the proxies name, by the first of the two headers that came. */
+static net_addr client_of(rest *r, const http_request *request) {
+  au_slice x_forwarded_for = request->headers[HTTP_H_FORWARDED_FOR];
+  au_slice forwarded = request->headers[HTTP_H_FORWARDED], none = {0};
   net_addr client =
-      net_client(request->peer, request->headers[HTTP_H_FORWARDED_FOR], r->trusted_proxies);
-  int64_t retry_s = 0;
-  rest_verdict verdict = rest_limits_check(r->limits, &client, customer_id, free_of_charge,
-                                           http_conn_headers(conn), &retry_s);
-  if (verdict == REST_ALLOWED) return true;
-
-  bool by_ip = verdict == REST_BLOCKED_IP;
-  const char *blocked_by = by_ip ? "ip" : "customer";
-  if (by_ip)
-    r->config.counters->rate_blocked_ip++;
-  else
-    r->config.counters->rate_blocked_customer++;
-  char message[96];
-  snprintf(message, sizeof message, "Rate limit exceeded (%s). Try again in %" PRId64 " seconds.",
-           blocked_by, retry_s);
-  buffer_clear(&r->json);
-  wire_print_error(&r->json, http_reason(429), message, NULL, blocked_by);
-  reply_json(r, conn, 429);
-  return false;
-}
-
-/* Refuses a request that names no customer; its address pays for it. */
-static void refuse(rest *r, http_conn *conn, const http_request *request, int status,
-                   const char *message, const char *field) {
-  if (within_limits(r, conn, request, (au_slice){"", 0}, false))
-    reply_error(r, conn, status, message, field);
-}
-
-/* JSON, or text as sendBeacon sends it, or no word about it. */
-static bool acceptable_content(au_slice type) {
-  if (!type.ptr) return true;
-  au_slice media;
-  if (!slice_next(&type, ';', &media)) return true;
-  media = slice_trim(media);
-  return slice_eq_nocase(media, slice_of("application/json")) ||
-         slice_eq_nocase(media, slice_of("text/plain"));
-}
-
-static bool wants_metrics(const http_request *request) {
-  char value[1];
-  size_t len;
-  return query_get(request->query, "metrics", value, sizeof value, &len) == QUERY_ONE && len == 1 &&
-         value[0] == '1';
-}
-
-typedef au_status presence_fn(presence *p, const au_beat *beat, au_done_fn cb, void *arg);
-
-static void handle_presence(rest *r, http_conn *conn, const http_request *request,
-                            presence_fn *begin, uint64_t *counter) {
-  if (!acceptable_content(request->headers[HTTP_H_CONTENT_TYPE])) {
-    refuse(r, conn, request, 415, "Content-Type must be application/json or text/plain", NULL);
-    return;
+      forwarded_client(*request->peer, x_forwarded_for, forwarded, r->trusted_proxies);
+  if (x_forwarded_for.len > 0 && forwarded.len > 0) {
+    net_addr other = forwarded_client(*request->peer, none, forwarded, r->trusted_proxies);
+    if (memcmp(&client, &other, sizeof client) != 0) warn_of_disagreement(r);
   }
-  if (!request->headers[HTTP_H_CONTENT_LENGTH].ptr &&
-      !request->headers[HTTP_H_TRANSFER_ENCODING].ptr) {
-    refuse(r, conn, request, 411, "Content-Length is required", NULL);
-    return;
-  }
-  wire_beat parsed;
-  wire_error error;
-  au_status status = wire_parse_beat(request->body, &parsed, &error);
-  if (status == AU_EINVAL) {
-    refuse(r, conn, request, 400, error.message, error.field);
-    return;
-  }
-  if (status != AU_OK) {
-    reply_status(r, conn, status);
-    return;
-  }
-  const au_beat *beat = &parsed.beat;
-  bool paced = begin == presence_beat && presence_paced(r->config.presence, beat);
-  if (!within_limits(r, conn, request, beat->customer_id, paced)) return;
-
-  call *c = begin_call(r, conn, beat->customer_id);
-  c->counter = counter;
-  c->wants_metrics = begin == presence_beat && wants_metrics(request);
-  status = begin(r->config.presence, beat, on_presence_done, c);
-  if (status == AU_OK) return;
-  reply_status(r, conn, status);
-  http_conn_unref(conn);
+  return client;
 }
 
-static void handle_join(rest *r, http_conn *conn, const http_request *request) {
-  handle_presence(r, conn, request, presence_join, &r->config.counters->joins);
+/* The address that a request counts for, with a reference; NULL without memory. */
+static address *hold_client(rest *r, const http_request *request) {
+  if (!is_trusted(r, request->peer)) return address_ref(request->address);
+  net_addr client = client_of(r, request);
+  return addresses_hold(r->config.addresses, &client, clock_mono_ms(r->config.clock));
 }
 
-static void handle_beat(rest *r, http_conn *conn, const http_request *request) {
-  handle_presence(r, conn, request, presence_beat, &r->config.counters->beats);
+static void release_client(const rest *r, address *from) {
+  address_release(from, clock_mono_ms(r->config.clock));
 }
 
-static void handle_leave(rest *r, http_conn *conn, const http_request *request) {
-  handle_presence(r, conn, request, presence_leave, &r->config.counters->leaves);
+/* ---- handlers without a file of their own ------------------------------------- */
+
+enum { MAX_ANCESTORS_BYTES = 4096 /* of a customer's origins; a longer list allows no frames */ };
+
+static void reply_asset(const rest_call *call, au_slice frame_ancestors) {
+  if (assets_reply(call->conn, call->request, frame_ancestors)) return;
+  char message[REFUSAL_TEXT_SIZE];
+  refusal_of_path(message, call->request->path);
+  rest_reply_error(call->rest, call->conn, 404,
+                   assets_has(call->request->path)
+                       ? message
+                       : "this daemon was built without the browser SDK, for want of "
+                         "npm: `make deps`, and build it again",
+                   NULL);
 }
 
-/* ---- what dashboards and operators read ----------------------------------- */
-
-static void on_metrics_sample(au_status status, const au_sample *sample, void *arg) {
-  call *c = arg;
-  http_conn *conn = c->conn;
-  rest *r = c->rest;
-  if (status == AU_OK) {
-    au_metrics metrics = metrics_of(c->rest->config.clock, call_customer(c), sample);
-    buffer_clear(&r->json);
-    wire_print_metrics(&r->json, &metrics);
-    reply_json(r, conn, 200);
-  } else {
-    reply_status(r, conn, status);
-  }
-  http_conn_unref(conn);
+static void handle_asset(const rest_call *call) {
+  reply_asset(call, slice_of("'none'"));
 }
 
-static int64_t uptime_s(const rest *r) {
-  return (clock_mono_ms(r->config.clock) - r->started_ms) / 1000;
-}
-
-static void handle_exposition(rest *r, http_conn *conn) {
-  au_store_health health = r->config.store->ops->health(r->config.store);
-  buffer_clear(&r->json);
-  prometheus_print(&r->json, r->config.counters, &health, uptime_s(r));
-  http_reply reply = {200, PROMETHEUS_CONTENT_TYPE, buffer_slice(&r->json), false};
-  http_conn_reply(conn, &reply);
-}
-
-static void handle_metrics(rest *r, http_conn *conn, const http_request *request) {
+/* The page about one customer may be in a frame of the pages that may read of it. The one about all
+ * may not, nor any at the admin port: a frame is where clicks are stolen. */
+static void handle_dashboard(const rest_call *call) {
   char id[AU_ID_MAX];
   size_t len = 0;
-  query_result found = query_get(request->query, "customerId", id, sizeof id, &len);
-  if (found == QUERY_NONE) {
-    handle_exposition(r, conn);
-    return;
-  }
-  au_slice customer_id = {id, len};
-  if (found != QUERY_ONE || !wire_valid_id(customer_id)) {
-    refuse(r, conn, request, 400,
-           found == QUERY_REPEATED
-               ? "customerId must be given once"
-               : "customerId must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ @ = + / -",
-           "customerId");
-    return;
-  }
-  if (!within_limits(r, conn, request, customer_id, false)) return;
-  call *c = begin_call(r, conn, customer_id);
-  au_status status = presence_sample(r->config.presence, customer_id, on_metrics_sample, c);
-  if (status == AU_OK) return;
-  reply_status(r, conn, status);
-  http_conn_unref(conn);
+  buffer ancestors;
+  buffer_init(&ancestors, MAX_ANCESTORS_BYTES);
+  if (call->request->listener != REST_LISTENER_ADMIN &&
+      query_get(call->request->query, "customerId", id, sizeof id, &len) == QUERY_ONE &&
+      wire_valid_id((au_slice){id, len}))
+    access_rules_print_ancestors(call->rest->config.access, (au_slice){id, len}, &ancestors);
+  bool framable = !ancestors.failed && ancestors.len > 0;
+  reply_asset(call, framable ? buffer_slice(&ancestors) : slice_of("'none'"));
+  buffer_free(&ancestors);
 }
 
-static void handle_health(rest *r, http_conn *conn, const http_request *request) {
-  (void)request;
-  au_store_health health = r->config.store->ops->health(r->config.store);
-  buffer_clear(&r->json);
-  health_print(&r->json, &health, r->config.counters, uptime_s(r), r->stopping);
-  reply_json(r, conn, r->stopping ? 503 : 200);
+/* A text that is too long for an origin becomes an empty one, which no list names. */
+static au_slice copy_origin(au_slice origin, char page[ORIGIN_MAX]) {
+  if (!origin.ptr) return origin;
+  size_t len = origin.len <= ORIGIN_MAX ? origin.len : 0;
+  memcpy(page, origin.ptr, len);
+  return (au_slice){page, len};
 }
 
-static void handle_ready(rest *r, http_conn *conn, const http_request *request) {
-  (void)request;
-  au_store_health health = r->config.store->ops->health(r->config.store);
-  buffer_clear(&r->json);
-  bool ready = ready_print(&r->json, &health, r->stopping);
-  reply_json(r, conn, ready ? 200 : 503);
-}
-
-static void handle_asset(rest *r, http_conn *conn, const http_request *request) {
-  if (!assets_reply(conn, request))
-    reply_error(r, conn, 404, "there is nothing at this path", NULL);
-}
-
-/* ---- upgrades ------------------------------------------------------------ */
-
-static void handle_websocket(rest *r, http_conn *conn, const http_request *request) {
+static void handle_websocket(const rest_call *call) {
+  rest *r = call->rest;
   if (r->stopping) {
-    reply_status(r, conn, AU_ECANCELED);
+    rest_reply_status(r, call->conn, AU_ECANCELED);
     return;
   }
   const char *message;
-  int refused = handshake_check(request, &message);
+  int refused = handshake_check(call->request, &message);
   if (refused == 426)
-    buffer_append_text(http_conn_headers(conn),
+    buffer_append_text(http_conn_headers(call->conn),
                        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
   if (refused) {
-    reply_error(r, conn, refused, message, NULL);
+    r->config.counters->ws_refused++;
+    rest_reply_error(r, call->conn, refused, message, NULL);
     return;
   }
   /* Copied, since the connection's bytes go with it. */
   char key[HANDSHAKE_KEY_BYTES];
-  memcpy(key, request->headers[HTTP_H_WS_KEY].ptr, sizeof key);
-  au_slice early;
-  int fd = http_conn_detach(conn, &early);
-  if (fd < 0) {
-    reply_status(r, conn, AU_EBUSY);
-    return;
-  }
-  r->config.upgrade(r->config.upgrade_arg, fd, (au_slice){key, sizeof key}, early);
+  memcpy(key, call->request->headers[HTTP_H_WS_KEY].ptr, sizeof key);
+  char page[ORIGIN_MAX];
+  au_slice origin = copy_origin(call->request->headers[HTTP_H_ORIGIN], page);
+  const bots_signs signs = {.header = call->request->headers[HTTP_H_USER_AGENT]};
+  au_visitor visitor = bots_judge(r->config.config, &signs);
+  http_detached detached;
+  if (!rest_detach(call, &detached)) return;
+  r->config.upgrade(r->config.upgrade_arg, &detached, (au_slice){key, sizeof key}, origin, visitor);
 }
 
-/* ---- routes -------------------------------------------------------------- */
+/* ---- routes -------------------------------------------------------------------- */
 
-enum { GET = 1 << HTTP_IS_GET | 1 << HTTP_IS_HEAD, POST = 1 << HTTP_IS_POST };
+enum { MAX_ASKED_BYTES = 2048 /* of the header names in a preflight */ };
+
+enum {
+  GET = 1 << HTTP_IS_GET | 1 << HTTP_IS_HEAD,
+  POST = 1 << HTTP_IS_POST,
+  ANY = -1, /* the handler says which */
+};
+
+/* What else there is to know of a route. */
+enum {
+  FOR_PAGES = 1,         /* pages of other sites read it: CORS, and origins are checked */
+  FOR_ORCHESTRATORS = 2, /* answered even when all connections are taken: else an orchestrator
+                            would end a daemon that is only busy */
+  PAYS_ITSELF = 4,       /* its handler knows what a request costs */
+  FOR_OPERATORS = 8,     /* at the admin port too, where nothing else is */
+};
 
 struct route {
   const char *path;
-  unsigned methods;
-  void (*handle)(rest *r, http_conn *conn, const http_request *request);
+  unsigned methods, marks;
+  void (*handle)(const rest_call *call);
+  stats_route figures;
 };
 
 static const struct route routes[] = {
-    {"/presence/beat", POST, handle_beat},   {"/presence/join", POST, handle_join},
-    {"/presence/leave", POST, handle_leave}, {"/metrics", GET, handle_metrics},
-    {"/health", GET, handle_health},         {"/ready", GET, handle_ready},
-    {WEBSOCKET_PATH, GET, handle_websocket}, {"/", GET, handle_asset},
-    {"/client.js", GET, handle_asset},       {"/client.mjs", GET, handle_asset},
-    {"/client.d.ts", GET, handle_asset},
+    {"/presence/beat", POST, FOR_PAGES | PAYS_ITSELF, rest_handle_beat, STATS_ROUTE_BEAT},
+    {"/presence/join", POST, FOR_PAGES | PAYS_ITSELF, rest_handle_join, STATS_ROUTE_JOIN},
+    {"/presence/leave", POST, FOR_PAGES | PAYS_ITSELF, rest_handle_leave, STATS_ROUTE_LEAVE},
+    {"/metrics", GET, FOR_PAGES | PAYS_ITSELF | FOR_OPERATORS, rest_handle_metrics,
+     STATS_ROUTE_METRICS},
+    {HISTORY_PATH, GET, FOR_PAGES | PAYS_ITSELF | FOR_OPERATORS, rest_handle_history,
+     STATS_ROUTE_HISTORY},
+    {PAGES_PATH, GET, FOR_PAGES | PAYS_ITSELF | FOR_OPERATORS, rest_handle_pages,
+     STATS_ROUTE_PAGES},
+    {STREAM_PATH, GET, FOR_PAGES | PAYS_ITSELF, rest_handle_stream, STATS_ROUTE_OTHER},
+    {"/health", GET, FOR_ORCHESTRATORS | FOR_OPERATORS, rest_handle_health, STATS_ROUTE_HEALTH},
+    {"/ready", GET, FOR_ORCHESTRATORS | FOR_OPERATORS, rest_handle_ready, STATS_ROUTE_HEALTH},
+    {WEBSOCKET_PATH, GET, FOR_PAGES, handle_websocket, STATS_ROUTE_OTHER},
+    {"/", GET, FOR_PAGES, handle_asset, STATS_ROUTE_OTHER},
+    {"/dashboard", GET, FOR_OPERATORS, handle_dashboard, STATS_ROUTE_OTHER},
+    {"/client.js", GET, FOR_PAGES, handle_asset, STATS_ROUTE_OTHER},
+    {"/client.mjs", GET, FOR_PAGES, handle_asset, STATS_ROUTE_OTHER},
+    {"/track.mjs", GET, FOR_PAGES, handle_asset, STATS_ROUTE_OTHER},
+    {"/client.d.ts", GET, FOR_PAGES, handle_asset, STATS_ROUTE_OTHER},
+    {"/openapi.yaml", GET, FOR_PAGES, handle_asset, STATS_ROUTE_OTHER},
+    {"/asyncapi.yaml", GET, FOR_PAGES, handle_asset, STATS_ROUTE_OTHER},
 };
 
-/* The WebSocket door leads to one path only, and that path is nowhere while
- * WebSocket is off. */
+static const struct route admin_route = {ADMIN_PATH, (unsigned)ANY, PAYS_ITSELF | FOR_OPERATORS,
+                                         rest_handle_admin, STATS_ROUTE_ADMIN};
+
+static const struct route badge_route = {BADGE_PATH, GET, FOR_PAGES | PAYS_ITSELF,
+                                         rest_handle_badge, STATS_ROUTE_BADGE};
+
+static bool is_for_operators_alone(const struct route *route, const http_request *request) {
+  if (route == &admin_route) return true;
+  return route->handle == rest_handle_metrics && !rest_asks_for_customer(request);
+}
+
+/* What is behind a path, wherever it is. */
+static const struct route *find_path(au_slice path) {
+  for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+    if (slice_eq(path, slice_of(routes[i].path))) return &routes[i];
+  if (rest_is_below(path, ADMIN_PATH)) return &admin_route;
+  return rest_is_below(path, BADGE_PATH) ? &badge_route : NULL;
+}
+
+/* The WebSocket listener leads to one path only, and that path is nowhere while
+ * WebSocket is off. At the admin port is what is for operators, and with one that is nowhere else.
+ */
 static const struct route *find_route(const rest *r, const http_request *request) {
-  for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-    if (!slice_eq(request->path, slice_of(routes[i].path))) continue;
-    bool is_websocket = routes[i].handle == handle_websocket;
-    if (is_websocket ? r->config.upgrade == NULL : request->door == REST_DOOR_WS) return NULL;
-    return &routes[i];
+  const struct route *route = find_path(request->path);
+  if (!route) return NULL;
+  bool is_websocket = route->handle == handle_websocket, found;
+  switch ((rest_listener)request->listener) {
+  case REST_LISTENER_ADMIN: found = route->marks & FOR_OPERATORS; break;
+  case REST_LISTENER_WS: found = is_websocket; break;
+  default:
+    found = !is_for_operators_alone(route, request) ||
+            operators_are_here(r->config.config, request, REST_LISTENER_ADMIN);
   }
-  return NULL;
+  if (is_websocket && !r->config.upgrade) found = false;
+  return found ? route : NULL;
 }
 
-static void reply_preflight(http_conn *conn, bool allowed) {
-  if (allowed)
-    buffer_append_text(http_conn_headers(conn),
-                       "Access-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\r\n"
-                       "Access-Control-Allow-Headers: Content-Type, Authorization\r\n"
-                       "Access-Control-Max-Age: 86400\r\n");
+/* Whether pages of other sites may read the answer. A path that is none may be a page's
+ * mistake, which it is to see. */
+static bool is_for_pages(const struct route *route, const http_request *request) {
+  if (!route || request->method == HTTP_IS_OPTIONS) return true;
+  if (route->handle == rest_handle_metrics) return rest_asks_for_customer(request);
+  return route->marks & FOR_PAGES;
+}
+
+/* Names by commas (RFC 9110, 5.6.1), few enough to be sent back. */
+static bool is_header_list(au_slice list) {
+  if (list.len == 0 || list.len > MAX_ASKED_BYTES) return false;
+  for (size_t i = 0; i < list.len; i++) {
+    char c = list.ptr[i];
+    if (!isalnum((unsigned char)c) && !strchr("!#$%&'*+-.^_`|~, \t", c)) return false;
+  }
+  return true;
+}
+
+/* Whatever a page may send: tracing adds headers of its own, and no credentials are used. */
+static void reply_preflight(const rest_call *call, bool allowed) {
+  if (allowed) {
+    buffer *lines = http_conn_headers(call->conn);
+    au_slice asked = call->request->headers[HTTP_H_ASKED_HEADERS];
+    buffer_append_text(lines, "Access-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\r\n"
+                              "Access-Control-Allow-Headers: ");
+    buffer_append_slice(lines,
+                        is_header_list(asked) ? asked : slice_of("Content-Type, Authorization"));
+    buffer_append_text(lines, "\r\nAccess-Control-Max-Age: 86400\r\n");
+  }
+  rest_show_limits(call);
   http_reply reply = {.status = 204};
-  http_conn_reply(conn, &reply);
+  rest_reply_dynamic(call->conn, &reply);
 }
 
-/* Where requests are limited, this one counts too. */
-static void deny(rest *r, http_conn *conn, const http_request *request, const struct route *route,
-                 int status, const char *message) {
-  if (route->methods == POST)
-    refuse(r, conn, request, status, message, NULL);
-  else
-    reply_error(r, conn, status, message, NULL);
+static void refuse(const rest_call *call, int status, const char *message) {
+  rest_refuse(call, REST_COSTS_OTHER, status, message, NULL);
 }
+
+/* Whether the address is blocked; then the refusal is sent. Not of operators, nor of health. */
+static bool is_blocked(const rest_call *call, const struct route *route) {
+  rest *r = call->rest;
+  int64_t now_ms = clock_mono_ms(r->config.clock);
+  int64_t until_ms = address_blocked_until_ms(call->from, now_ms);
+  if (until_ms == 0 || call->request->listener == REST_LISTENER_ADMIN) return false;
+  if (route && (route->marks & FOR_ORCHESTRATORS || is_for_operators_alone(route, call->request)))
+    return false;
+  r->config.counters->blocked_requests++;
+  http_conn_slow_down(call->conn);
+  buffer_append_text(http_conn_headers(call->conn), "Retry-After: ");
+  buffer_append_number(http_conn_headers(call->conn), (uint64_t)(until_ms - now_ms + 999) / 1000);
+  buffer_append_text(http_conn_headers(call->conn), "\r\n");
+  rest_refuse(call, REST_COSTS_OTHER, 403, "this address is blocked", NULL);
+  return true;
+}
+
+static void pass_on(const rest_call *call) {
+  rest *r = call->rest;
+  const http_request *request = call->request;
+  http_conn *conn = call->conn;
+  char message[REFUSAL_TEXT_SIZE];
+  const struct route *route = find_route(r, request);
+  if (route)
+    http_conn_set_route(conn,
+                        route->handle == rest_handle_metrics && !rest_asks_for_customer(request)
+                            ? STATS_ROUTE_EXPOSITION
+                            : route->figures);
+  bool allowed = !is_for_pages(route, request) ||
+                 access_rules_answer_origin(r->config.access, request->headers[HTTP_H_ORIGIN],
+                                            http_conn_headers(conn));
+  if (request->reserved && !(route && route->marks & FOR_ORCHESTRATORS)) {
+    rest_reply_unpaid(call, 503, "all connections are taken", NULL);
+  } else if (is_blocked(call, route)) {
+    return;
+  } else if (request->method == HTTP_IS_OPTIONS) {
+    if (rest_pay(call, (au_slice){"", 0}, REST_COSTS_OTHER)) reply_preflight(call, allowed);
+  } else if (!route) {
+    refusal_of_path(message, request->path);
+    refuse(call, 404, message);
+  } else if (!(route->methods & 1u << request->method)) {
+    const char *allow = route->methods == POST ? "POST, OPTIONS" : "GET, HEAD, OPTIONS";
+    buffer_append_format(http_conn_headers(conn), "Allow: %s\r\n", allow);
+    refusal_of_method(message, request->path, allow);
+    refuse(call, 405, message);
+  } else if (!allowed) {
+    rest_refuse_origin(call, false);
+  } else if (route->marks & PAYS_ITSELF || rest_pay(call, (au_slice){"", 0}, REST_COSTS_OTHER)) {
+    route->handle(call);
+  }
+}
+
+/* ---- from the transport ------------------------------------------------------------ */
 
 static void on_request(void *arg, http_conn *conn, const http_request *request) {
   rest *r = arg;
-  bool allowed =
-      origins_answer(r->origins, request->headers[HTTP_H_ORIGIN], http_conn_headers(conn));
-  if (request->method == HTTP_IS_OPTIONS) {
-    reply_preflight(conn, allowed);
-    return;
-  }
+  rest_call call = {.rest = r, .conn = conn, .request = request, .from = hold_client(r, request)};
+  pass_on(&call);
+  release_client(r, call.from);
+}
+
+/* What a request with a large body would be paid from. A beat may begin a session or not, which
+ * only its body says. */
+static rate_state peek_body(const rest *r, const http_request *request, address *from) {
+  int64_t now_ms = clock_mono_ms(r->config.clock);
   const struct route *route = find_route(r, request);
-  if (!route) {
-    reply_error(r, conn, 404, "there is nothing at this path", NULL);
-  } else if (!(route->methods & 1u << request->method)) {
-    buffer_append_text(http_conn_headers(conn), route->methods == POST
-                                                    ? "Allow: POST, OPTIONS\r\n"
-                                                    : "Allow: GET, HEAD, OPTIONS\r\n");
-    deny(r, conn, request, route, 405, "this method is not allowed here");
-  } else if (!allowed) {
-    deny(r, conn, request, route, 403, "pages of this origin may not use this daemon");
-  } else {
-    route->handle(r, conn, request);
+  if (!route || route->methods != POST) return address_peek(from, ADDRESS_OTHER, now_ms);
+  rate_state met = address_peek(from, ADDRESS_PRESENCE, now_ms);
+  if (!met.allowed || route->handle != rest_handle_beat) return met;
+  return address_peek(from, ADDRESS_NEW_SESSIONS, now_ms);
+}
+
+/* Refuses a large body of an address that is over its limit, before it is read and parsed. */
+static int on_head(void *arg, http_conn *conn, const http_request *request, const char **message) {
+  rest *r = arg;
+  (void)conn;
+  if (!rest_limits_is_large(request->headers[HTTP_H_CONTENT_LENGTH])) return 0;
+  address *from = hold_client(r, request);
+  r->refused_body = peek_body(r, request, from);
+  release_client(r, from);
+  if (r->refused_body.allowed) return 0;
+  *message = "";
+  return 429;
+}
+
+static void count_bad_request(stats *counters, int status) {
+  switch (status) {
+  case 408: counters->http_timeouts++; break;
+  case 413:
+  case 414:
+  case 431: counters->http_too_large++; break;
+  case 503: break; /* ours */
+  default: counters->http_malformed++; break;
   }
 }
 
 static void on_bad_request(void *arg, http_conn *conn, const http_request *request, int status,
                            const char *message) {
   rest *r = arg;
-  (void)origins_answer(r->origins, request->headers[HTTP_H_ORIGIN], http_conn_headers(conn));
+  (void)access_rules_answer_origin(r->config.access, request->headers[HTTP_H_ORIGIN],
+                                   http_conn_headers(conn));
+  if (status == 429) { /* by on_head, just now */
+    r->config.counters->rate_blocked_bodies++;
+    int64_t retry_s = rest_limits_block(r->limits, &r->refused_body, http_conn_headers(conn));
+    rest_reply_blocked(r, conn, request, REST_BLOCKED_IP, retry_s);
+    return;
+  }
+  count_bad_request(r->config.counters, status);
+  /* On a proxy's connection these bytes may be any client's: nobody pays for them. */
+  address *from = is_trusted(r, request->peer) ? NULL : request->address;
+  const rest_call call = {.rest = r, .conn = conn, .request = request, .from = from};
   if (status == 503)
-    buffer_append_format(http_conn_headers(conn), "Retry-After: %d\r\n", RETRY_AFTER_S);
-  reply_error(r, conn, status, message, NULL);
+    rest_reply_unpaid(&call, status, message, NULL);
+  else
+    rest_refuse(&call, REST_COSTS_OTHER, status, message, NULL);
+}
+
+static bool trusts(void *arg, const net_addr *peer) {
+  return is_trusted(arg, peer);
 }
 
 http_handler rest_handler(rest *r) {
-  return (http_handler){on_request, on_bad_request, r};
+  return (http_handler){.on_request = on_request,
+                        .on_head = on_head,
+                        .on_bad_request = on_bad_request,
+                        .trusts = trusts,
+                        .arg = r};
 }
 
 /* ---- life ---------------------------------------------------------------- */
 
-au_status rest_reload(rest *r, const au_config *config, const char **reason) {
-  origins *new_origins = NULL;
-  net_list *new_proxies = NULL;
-  *reason = "allowed-origins must be * or a list like https://shop.example, https://b.example";
-  au_status status = origins_parse(config->allowed_origins, &new_origins);
-  if (status == AU_OK) {
-    *reason = "trusted-proxies must be a list like 10.0.0.0/8, 2001:db8::/32";
-    status = net_list_parse(config->trusted_proxies, &new_proxies);
-  }
+struct rest_settings {
+  net_list *trusted_proxies;
+  customer_limits *own_limits;
+  uint32_t customer_per_min;
+};
+
+void rest_settings_free(rest_settings *settings) {
+  if (!settings) return;
+  net_list_free(settings->trusted_proxies);
+  customer_limits_free(settings->own_limits);
+  free(settings);
+}
+
+/* Why a list is none; valid until the next one. */
+static const char *proxies_problem(const char *text) {
+  static _Thread_local char said[256];
+  au_slice fault = net_list_fault(text);
+  if (fault.len == 0) return "trusted-proxies: too many items";
+  snprintf(said, sizeof said,
+           "trusted-proxies: \"%s\" is no network: an item is like 10.0.0.0/8 or 2001:db8::/32",
+           refusal_show(fault).text);
+  return said;
+}
+
+au_status rest_settings_create(const au_config *config, const char **reason, rest_settings **out) {
+  rest_settings *s = calloc(1, sizeof *s);
+  if (!s) return AU_ENOMEM;
+  s->customer_per_min = config->rate_customer_per_min;
+  au_status status = net_list_parse(config->trusted_proxies, &s->trusted_proxies);
+  if (status == AU_EINVAL) *reason = proxies_problem(config->trusted_proxies);
+  if (status == AU_OK) status = customer_limits_create(config, &s->own_limits);
   if (status != AU_OK) {
-    origins_free(new_origins);
+    rest_settings_free(s);
     return status;
   }
-  origins_free(r->origins);
-  net_list_free(r->trusted_proxies);
-  r->origins = new_origins;
-  r->trusted_proxies = new_proxies;
-  if (r->limits) rest_limits_reload(r->limits, config);
+  *out = s;
   return AU_OK;
+}
+
+void rest_reload(rest *r, rest_settings *settings) {
+  net_list_free(r->trusted_proxies);
+  r->trusted_proxies = settings->trusted_proxies;
+  rest_limits_set(r->limits, settings->own_limits, settings->customer_per_min);
+  free(settings);
 }
 
 au_status rest_create(const rest_config *config, const char **reason, rest **out) {
@@ -452,25 +437,44 @@ au_status rest_create(const rest_config *config, const char **reason, rest **out
   if (!r) return AU_ENOMEM;
   r->config = *config;
   r->started_ms = clock_mono_ms(config->clock);
-  buffer_init(&r->json, MAX_JSON_BYTES);
-  au_status status = rest_reload(r, config->config, reason);
+  buffer_init(&r->json, REST_MAX_BODY_BYTES);
+  for (int i = 0; i < PROMETHEUS_FORMATS; i++)
+    buffer_init(&r->exposition[i], REST_MAX_EXPOSITION_BYTES);
+  buffer_init(&r->history, WIRE_HISTORY_MAX_BYTES);
+  rest_settings *settings = NULL;
+  *reason = "admin-token must be 16 to 512 characters of A-Z a-z 0-9 - . _ ~ + / =";
+  au_status status = operators_token_is_valid(config->config->admin_token) ? AU_OK : AU_EINVAL;
+  if (status == AU_OK) status = rest_settings_create(config->config, reason, &settings);
   if (status == AU_OK)
-    status = rest_limits_create(config->config, config->clock, config->seed, &r->limits);
+    status = rest_limits_create(config->config, config->clock, config->counters, config->seed,
+                                &r->limits);
   if (status != AU_OK) {
+    rest_settings_free(settings);
     rest_free(r);
     return status;
   }
+  rest_reload(r, settings);
+  rest_limits_share(r->limits, config->office->shared);
   *out = r;
   return AU_OK;
 }
 
 void rest_free(rest *r) {
   if (!r) return;
-  origins_free(r->origins);
   net_list_free(r->trusted_proxies);
   rest_limits_free(r->limits);
   buffer_free(&r->json);
+  for (int i = 0; i < PROMETHEUS_FORMATS; i++) buffer_free(&r->exposition[i]);
+  buffer_free(&r->history);
   free(r);
+}
+
+void rest_set_access(rest *r, const access_rules *access) {
+  r->config.access = access;
+}
+
+void rest_charge(rest *r, budgets_customer which, au_slice customer_id, uint32_t n) {
+  rest_limits_charge(r->limits, which, customer_id, n);
 }
 
 void rest_stopping(rest *r) {

@@ -1,32 +1,32 @@
-/* Both limits of a request and the header lines that tell of them. Must not know
- * what the request wants. */
+/* Counts a request against the limits of its address and its customer, and prints the
+ * X-RateLimit lines. */
 #include "rest_limits.h"
 
-#include "../utils/rate_limit.h"
+#include "utils/limits/rate_limit.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum {
-  WINDOW_MS = 60000,
-  MAX_ADDRESSES = 200000, /* windows kept at once; above it the oldest make room */
-};
-
 struct rest_limits {
   const au_clock *clock;
-  rate_limit *by_ip, *by_customer;
+  stats *counters;
+  rate_limit *presence,
+      *reads; /* by customer; two tables, so that readers do not use up the limit of beats */
+  uint32_t customer_per_min;
+  customer_limits *own;
+  budgets *shared;
 };
 
-au_status rest_limits_create(const au_config *config, const au_clock *clock, map_seed seed,
-                             rest_limits **out) {
+au_status rest_limits_create(const au_config *config, const au_clock *clock, stats *counters,
+                             map_seed seed, rest_limits **out) {
   rest_limits *limits = calloc(1, sizeof *limits);
   if (!limits) return AU_ENOMEM;
   limits->clock = clock;
-  au_status status =
-      rate_limit_create(seed, config->rate_ip_per_min, WINDOW_MS, MAX_ADDRESSES, &limits->by_ip);
-  if (status == AU_OK)
-    status = rate_limit_create(seed, config->rate_customer_per_min, WINDOW_MS,
-                               config->max_customers, &limits->by_customer);
+  limits->counters = counters;
+  limits->customer_per_min = config->rate_customer_per_min;
+  au_status status = customer_limits_create(config, &limits->own);
+  if (status == AU_OK) status = rate_limit_create(seed, config->max_customers, &limits->presence);
+  if (status == AU_OK) status = rate_limit_create(seed, config->max_customers, &limits->reads);
   if (status != AU_OK) {
     rest_limits_free(limits);
     return status;
@@ -37,17 +37,27 @@ au_status rest_limits_create(const au_config *config, const au_clock *clock, map
 
 void rest_limits_free(rest_limits *limits) {
   if (!limits) return;
-  rate_limit_free(limits->by_ip);
-  rate_limit_free(limits->by_customer);
+  rate_limit_free(limits->presence);
+  rate_limit_free(limits->reads);
+  customer_limits_free(limits->own);
   free(limits);
 }
 
-void rest_limits_reload(rest_limits *limits, const au_config *config) {
-  rate_limit_set(limits->by_ip, config->rate_ip_per_min);
-  rate_limit_set(limits->by_customer, config->rate_customer_per_min);
+void rest_limits_set(rest_limits *limits, customer_limits *own, uint32_t customer_per_min) {
+  customer_limits_free(limits->own);
+  limits->own = own;
+  limits->customer_per_min = customer_per_min;
 }
 
-static void print(const rest_limits *limits, const rate_state *state, buffer *lines) {
+bool rest_limits_is_large(au_slice content_length) {
+  uint64_t length;
+  return !content_length.ptr || !slice_digits(content_length, 19, &length) ||
+         length > REST_SMALL_BODY_BYTES;
+}
+
+/* ---- header lines ------------------------------------------------------------ */
+
+void rest_limits_print(const rest_limits *limits, const rate_state *state, buffer *lines) {
   if (state->limit == 0) return; /* off */
   char reset[TIME_ISO_SIZE];
   time_iso_s(clock_wall_ms(limits->clock) + state->reset_in_ms, reset);
@@ -60,30 +70,85 @@ static void print(const rest_limits *limits, const rate_state *state, buffer *li
   buffer_append_text(lines, "\r\n");
 }
 
-rest_verdict rest_limits_check(rest_limits *limits, const net_addr *client, au_slice customer_id,
-                               bool free_of_charge, buffer *lines, int64_t *retry_s) {
-  int64_t now_ms = clock_mono_ms(limits->clock);
-  au_slice ip = net_key(client);
-  if (free_of_charge) {
-    rate_state unpaid = rate_limit_peek(limits->by_customer, customer_id, now_ms);
-    print(limits, &unpaid, lines);
-    return REST_ALLOWED;
+int64_t rest_limits_block(const rest_limits *limits, const rate_state *state, buffer *lines) {
+  rest_limits_print(limits, state, lines);
+  int64_t retry_s = (state->reset_in_ms + 999) / 1000;
+  if (retry_s < 1) retry_s = 1;
+  buffer_append_format(lines, "Retry-After: %" PRId64 "\r\n", retry_s);
+  return retry_s;
+}
+
+/* ---- paying ------------------------------------------------------------------ */
+
+static uint64_t *blocks_of(stats *counters, rest_cost cost, rest_verdict verdict) {
+  bool by_ip = verdict == REST_BLOCKED_IP;
+  switch (cost) {
+  case REST_COSTS_READ:
+    return by_ip ? &counters->rate_blocked_ip_reads : &counters->rate_blocked_customer_reads;
+  case REST_COSTS_OTHER: return &counters->rate_blocked_other;
+  default: return by_ip ? &counters->rate_blocked_ip : &counters->rate_blocked_customer;
   }
-  rate_state address = rate_limit_peek(limits->by_ip, ip, now_ms);
-  /* A request that one limit blocks does not use up the other. */
-  bool pays = address.allowed && customer_id.len > 0;
-  rate_state customer = pays ? rate_limit_take(limits->by_customer, customer_id, now_ms)
-                             : rate_limit_peek(limits->by_customer, customer_id, now_ms);
-  if (address.allowed && customer.allowed) {
-    rate_limit_take(limits->by_ip, ip, now_ms);
-    print(limits, &customer, lines);
-    return REST_ALLOWED;
-  }
-  rest_verdict verdict = address.allowed ? REST_BLOCKED_CUSTOMER : REST_BLOCKED_IP;
-  const rate_state *blocking = address.allowed ? &customer : &address;
-  print(limits, blocking, lines);
-  *retry_s = (blocking->reset_in_ms + 999) / 1000;
-  if (*retry_s < 1) *retry_s = 1;
-  buffer_append_format(lines, "Retry-After: %" PRId64 "\r\n", *retry_s);
+}
+
+static void count_check(stats *counters, rest_cost cost) {
+  if (cost == REST_COSTS_READ)
+    counters->rate_checks_reads++;
+  else if (cost == REST_COSTS_OTHER)
+    counters->rate_checks_other++;
+  else
+    counters->rate_checks_presence++;
+}
+
+static rest_verdict block(rest_limits *limits, rest_cost cost, rest_verdict verdict,
+                          const rate_state *state, buffer *lines, int64_t *retry_s) {
+  ++*blocks_of(limits->counters, cost, verdict);
+  *retry_s = rest_limits_block(limits, state, lines);
   return verdict;
+}
+
+static address_pot pot_of(rest_cost cost) {
+  if (cost == REST_COSTS_OTHER) return ADDRESS_OTHER;
+  return cost == REST_COSTS_READ ? ADDRESS_READS : ADDRESS_PRESENCE;
+}
+
+rest_verdict rest_limits_pay(rest_limits *limits, address *from, au_slice customer_id,
+                             rest_cost cost, buffer *lines, int64_t *retry_s) {
+  int64_t now_ms = clock_mono_ms(limits->clock);
+  bool names_customer = customer_id.len > 0 && cost != REST_COSTS_OTHER;
+  rate_limit *table = cost == REST_COSTS_READ ? limits->reads : limits->presence;
+  uint32_t limit =
+      names_customer ? customer_limits_rate(limits->own, customer_id, limits->customer_per_min) : 0;
+  if (cost == REST_FREE) {
+    rate_state unpaid = rate_limit_peek(table, customer_id, limit, now_ms);
+    rest_limits_print(limits, &unpaid, lines);
+    return REST_ALLOWED;
+  }
+  count_check(limits->counters, cost);
+  if (!names_customer) {
+    rate_state paid = address_take(from, pot_of(cost), now_ms);
+    if (!paid.allowed) return block(limits, cost, REST_BLOCKED_IP, &paid, lines, retry_s);
+    if (cost != REST_COSTS_OTHER) rest_limits_print(limits, &paid, lines);
+    return REST_ALLOWED;
+  }
+  /* A request that one limit blocks does not use up the other. */
+  rate_state met = address_peek(from, pot_of(cost), now_ms);
+  if (!met.allowed) return block(limits, cost, REST_BLOCKED_IP, &met, lines, retry_s);
+  rate_state paid = rate_limit_take(table, customer_id, limit, now_ms);
+  if (!paid.allowed) return block(limits, cost, REST_BLOCKED_CUSTOMER, &paid, lines, retry_s);
+  if (limit > 0)
+    budgets_spent_customer(limits->shared,
+                           table == limits->reads ? BUDGETS_READS : BUDGETS_PRESENCE, customer_id);
+  (void)address_spend(from, pot_of(cost), now_ms);
+  rest_limits_print(limits, &paid, lines);
+  return REST_ALLOWED;
+}
+
+void rest_limits_share(rest_limits *limits, budgets *shared) {
+  limits->shared = shared;
+}
+
+void rest_limits_charge(rest_limits *limits, budgets_customer which, au_slice customer_id,
+                        uint32_t n) {
+  rate_limit *table = which == BUDGETS_READS ? limits->reads : limits->presence;
+  rate_limit_charge(table, customer_id, n, clock_mono_ms(limits->clock));
 }

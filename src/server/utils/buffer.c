@@ -1,4 +1,4 @@
-/* Growing bytes and slices; must not know what the bytes mean. */
+/* Bytes that grow, and slices. */
 #include "buffer.h"
 
 #include <stdarg.h>
@@ -58,22 +58,22 @@ void buffer_append_number(buffer *b, uint64_t value) {
 }
 
 void buffer_append_format(buffer *b, const char *format, ...) {
-  char *room = buffer_reserve(b, 0);
-  if (!room) return;
+  char *tail = buffer_reserve(b, 0);
+  if (!tail) return;
   size_t left = b->cap - b->len;
   va_list args;
   va_start(args, format);
-  int need = vsnprintf(room, left + 1, format, args);
+  int need = vsnprintf(tail, left + 1, format, args);
   va_end(args);
   if (need < 0) {
     b->failed = true;
     return;
   }
   if ((size_t)need > left) {
-    room = buffer_reserve(b, (size_t)need);
-    if (!room) return;
+    tail = buffer_reserve(b, (size_t)need);
+    if (!tail) return;
     va_start(args, format);
-    vsnprintf(room, (size_t)need + 1, format, args);
+    vsnprintf(tail, (size_t)need + 1, format, args);
     va_end(args);
   }
   b->len += (size_t)need;

@@ -1,4 +1,4 @@
-/* A ring sorted by construction; must not know what expires or which clock it is. */
+/* A ring that is sorted by construction. */
 #include "deadline.h"
 
 #include <stddef.h>

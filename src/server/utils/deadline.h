@@ -1,5 +1,5 @@
 /* A queue of things that all live equally long. Because the lifetime is one
- * constant, whoever was armed last expires last: arming is O(1) at the tail,
+ * constant, the one armed last expires last: arming is O(1) at the tail,
  * expiring is O(expired) at the head, and there is nothing to sort. */
 #ifndef UTILS_DEADLINE_H
 #define UTILS_DEADLINE_H

@@ -1,4 +1,4 @@
-/* Shared messages by counted references; must not know who sends them. */
+/* Messages shared by counted references. */
 #include "frame.h"
 
 #include <stdlib.h>
@@ -8,6 +8,7 @@ frame *frame_create(au_slice text) {
   if (text.len > UINT32_MAX) return NULL;
   frame *f = malloc(sizeof *f + FRAME_HEADROOM + text.len);
   if (!f) return NULL;
+  f->variant = NULL;
   f->refs = 1;
   f->len = (uint32_t)text.len;
   /* A transport that reads its headroom before writing must not see old memory. */
@@ -22,5 +23,12 @@ frame *frame_ref(frame *f) {
 }
 
 void frame_unref(frame *f) {
-  if (f && --f->refs == 0) free(f);
+  if (!f || --f->refs > 0) return;
+  frame_unref(f->variant);
+  free(f);
+}
+
+frame *frame_variant(frame *f, frame *(*make)(au_slice text)) {
+  if (!f->variant) f->variant = make((au_slice){frame_text(f), f->len});
+  return f->variant;
 }

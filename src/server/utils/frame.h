@@ -11,6 +11,7 @@
 enum { FRAME_HEADROOM = 32 };
 
 typedef struct frame {
+  struct frame *variant; /* see frame_variant */
   uint32_t refs;
   uint32_t len; /* of the text, in bytes */
   char bytes[]; /* FRAME_HEADROOM, then the text */
@@ -23,6 +24,11 @@ frame *frame_ref(frame *f);
 
 /* Frees with the last reference. NULL is fine. */
 void frame_unref(frame *f);
+
+/* The same message as another transport writes it: made of the text when it is first asked for, and
+ * kept as long as `f`, or longer by whoever takes a reference to it. Always the same `make` for one
+ * frame. Borrowed; NULL when out of memory. */
+frame *frame_variant(frame *f, frame *(*make)(au_slice text));
 
 static inline char *frame_text(frame *f) {
   return f->bytes + FRAME_HEADROOM;

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ enum {
 static int log_fd = STDERR_FILENO;
 static int64_t lines_lost; /* since the last one that was written */
 static bool log_is_tty;
+static const char *open_error = "";
 static au_log_level log_level = AU_LOG_INFO;
 static au_log_format log_format = AU_LOG_TEXT;
 
@@ -38,14 +40,54 @@ typedef struct line {
   size_t end; /* put stops here; close_with may go on into the tail */
 } line;
 
-au_status log_open(const char *path) {
-  int fd = STDERR_FILENO;
-  if (path[0] != '\0') {
-    /* O_NOCTTY: a log sent to a terminal must not make it ours. */
-    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-    if (fd < 0) return AU_EINVAL;
+const char *log_open_error(void) {
+  return open_error;
+}
+
+static bool same_device(const struct stat *file, const char *path) {
+  struct stat other;
+  return stat(path, &other) == 0 && S_ISCHR(file->st_mode) && file->st_rdev == other.st_rdev;
+}
+
+/* A FIFO or a socket waits for somebody who reads, a disk takes the lines for its data. */
+static bool takes_lines(int fd) {
+  struct stat file;
+  if (fstat(fd, &file) != 0) return false;
+  return S_ISREG(file.st_mode) || isatty(fd) == 1 || same_device(&file, "/dev/null");
+}
+
+/* The descriptor that a service manager gave, -1 for any other path. Opening these again
+ * fails where it is a socket and needs rights to the other end where it is a pipe. */
+static int standard_stream(const char *path) {
+  if (path[0] == '\0' || strcmp(path, "/dev/stderr") == 0) return STDERR_FILENO;
+  return strcmp(path, "/dev/stdout") == 0 ? STDOUT_FILENO : -1;
+}
+
+/* The descriptor, or -1 with open_error set. */
+static int open_file(const char *path) {
+  /* O_NONBLOCK: the open of a FIFO waits for its reader, for ever. O_NOFOLLOW: who may
+   * write to the folder must not choose which file of ours is written to. O_NOCTTY: a
+   * log sent to a terminal must not make it ours. */
+  int fd = open(
+      path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW, 0640);
+  if (fd >= 0 && takes_lines(fd)) return fd;
+  const char *reason = "not a regular file or a terminal";
+  if (fd >= 0) {
+    close(fd);
+  } else if (errno == ELOOP) {
+    reason = "a symbolic link is not followed";
+  } else if (errno != ENXIO && errno != EISDIR) { /* these two: a FIFO or socket, a folder */
+    reason = strerror(errno);
   }
-  if (log_fd != STDERR_FILENO) close(log_fd);
+  open_error = reason;
+  return -1;
+}
+
+au_status log_open(const char *path) {
+  int fd = standard_stream(path);
+  if (fd < 0) fd = open_file(path);
+  if (fd < 0) return AU_EINVAL;
+  if (log_fd > STDERR_FILENO) close(log_fd);
   log_fd = fd;
   log_is_tty = isatty(fd) == 1;
   return AU_OK;

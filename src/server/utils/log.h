@@ -21,10 +21,14 @@ typedef struct log_field {
 #define LOG_INT(k, v)   ((log_field){(k), LOG_FIELD_INT, NULL, (int64_t)(v)})
 #define LOG_SLICE(k, v) ((log_field){(k), LOG_FIELD_SLICE, (v).ptr, (int64_t)(v).len})
 
-/* Sends lines to `path` (appended to), or to standard error when it is "".
- * Returns AU_OK or AU_EINVAL when it cannot be opened (nothing changed then).
+/* Sends lines to `path` (appended to), or to standard error when it is "". A path is that
+ * of a regular file, a terminal or /dev/null and no symbolic link; /dev/stdout and
+ * /dev/stderr are the descriptors themselves, whatever they are. Never waits.
+ * Returns AU_OK, or AU_EINVAL when it cannot be opened (nothing changed then).
  * Process-wide; call again to reopen after the file was rotated away. */
 AU_MUST_CHECK au_status log_open(const char *path);
+/* Why the last log_open failed; valid until the next one. */
+const char *log_open_error(void);
 void log_configure(au_log_level level, au_log_format format);
 bool log_enabled(au_log_level level);
 

@@ -1,6 +1,7 @@
-/* A chained hash table with SipHash-2-4 and a rehash in steps; must not know what
- * its entries are. */
+/* A chained hash table with a rehash in steps. */
 #include "map.h"
+
+#include "siphash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,58 +31,8 @@ struct map {
   size_t moved;
 };
 
-/* ---- SipHash-2-4 ---------------------------------------------------------- */
-
-typedef struct sip {
-  uint64_t v0, v1, v2, v3;
-} sip;
-
-static inline uint64_t rotate(uint64_t x, int bits) {
-  return x << bits | x >> (64 - bits);
-}
-
-static inline void sip_round(sip *s) {
-  s->v0 += s->v1;
-  s->v1 = rotate(s->v1, 13) ^ s->v0;
-  s->v0 = rotate(s->v0, 32);
-  s->v2 += s->v3;
-  s->v3 = rotate(s->v3, 16) ^ s->v2;
-  s->v0 += s->v3;
-  s->v3 = rotate(s->v3, 21) ^ s->v0;
-  s->v2 += s->v1;
-  s->v1 = rotate(s->v1, 17) ^ s->v2;
-  s->v2 = rotate(s->v2, 32);
-}
-
-static inline void sip_block(sip *s, uint64_t word) {
-  s->v3 ^= word;
-  sip_round(s);
-  sip_round(s);
-  s->v0 ^= word;
-}
-
-/* Byte by byte, so that it is the published function on any machine; compilers
- * make one load of it. */
-static inline uint64_t load_le64(const unsigned char *p) {
-  return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 |
-         (uint64_t)p[4] << 32 | (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
-}
-
-/* The salt is the first block of the message, not a part of the key: SipHash says
- * nothing about keys that are related. */
 uint32_t map_hash(const map *m, const void *bytes, size_t len, uint64_t salt) {
-  sip s = {m->seed.k0 ^ 0x736f6d6570736575, m->seed.k1 ^ 0x646f72616e646f6d,
-           m->seed.k0 ^ 0x6c7967656e657261, m->seed.k1 ^ 0x7465646279746573};
-  sip_block(&s, salt);
-  const unsigned char *p = bytes;
-  size_t left = len;
-  for (; left >= 8; p += 8, left -= 8) sip_block(&s, load_le64(p));
-  uint64_t last = (uint64_t)(len + 8) << 56;
-  for (size_t i = 0; i < left; i++) last |= (uint64_t)p[i] << (8 * i);
-  sip_block(&s, last);
-  s.v2 ^= 0xff;
-  for (int i = 0; i < 4; i++) sip_round(&s);
-  return (uint32_t)(s.v0 ^ s.v1 ^ s.v2 ^ s.v3);
+  return (uint32_t)siphash(m->seed.k0, m->seed.k1, salt, bytes, len);
 }
 
 /* ---- one table ------------------------------------------------------------ */
@@ -217,4 +168,40 @@ map_node *map_any(const map *m) {
   /* The old table first: it is never added to, so its hint only moves on. */
   map_node *found = table_any(&m->old);
   return found ? found : table_any(&m->now);
+}
+
+static void visit(const table *t, uint64_t at, void (*fn)(void *arg, map_node *node), void *arg) {
+  for (map_node *n = t->buckets[at & (t->size - 1)]; n; n = n->next) fn(arg, n);
+}
+
+static uint64_t reverse_bits(uint64_t x) {
+  uint64_t out = 0;
+  for (int i = 0; i < 64; i++) out |= (x >> i & 1) << (63 - i);
+  return out;
+}
+
+/* Adds one to the bits of `mask`, from the highest down: so the buckets that one splits into when
+ * the table grows stand one behind the other, and a cursor of one size is one of any other (the
+ * way Redis walks its tables). */
+static uint64_t next_cursor(uint64_t cursor, uint64_t mask) {
+  return reverse_bits(reverse_bits(cursor | ~mask) + 1);
+}
+
+uint64_t map_scan(const map *m, uint64_t cursor, void (*fn)(void *arg, map_node *node), void *arg) {
+  const table *small = &m->now, *large = &m->old;
+  if (!m->old.buckets) {
+    visit(small, cursor, fn, arg);
+    return next_cursor(cursor, small->size - 1);
+  }
+  if (small->size > large->size) {
+    small = &m->old;
+    large = &m->now;
+  }
+  uint64_t small_mask = small->size - 1, large_mask = large->size - 1;
+  visit(small, cursor, fn, arg);
+  do { /* all that the bucket of the smaller table is, or was, split into */
+    visit(large, cursor, fn, arg);
+    cursor = next_cursor(cursor, large_mask);
+  } while (cursor & (small_mask ^ large_mask));
+  return cursor;
 }

@@ -13,6 +13,7 @@ typedef struct map map;
 typedef struct map_node {
   struct map_node *next;
   uint32_t hash;
+  uint16_t id_at, id_len; /* of id_map.h; they take what would be padding */
 } map_node;
 
 /* 128 random bits, made once per process. */
@@ -43,6 +44,12 @@ void map_insert(map *m, map_node *node, uint32_t hash);
 void map_remove(map *m, map_node *node);
 
 size_t map_count(const map *m);
+
+/* Visits the entries of one bucket or a few. Begin with the cursor 0 and go on with what is
+ * returned until that is 0 again: what is in the table all the time is visited at least once, and
+ * twice at times when the table is resized meanwhile. Any cursor is valid. `fn` must not change the
+ * table. */
+uint64_t map_scan(const map *m, uint64_t cursor, void (*fn)(void *arg, map_node *node), void *arg);
 
 /* Any entry, or NULL when empty; with map_remove, a way to empty the table. */
 map_node *map_any(const map *m);

@@ -25,6 +25,12 @@ const au_clock *clock_system(void) {
   return &system_clock;
 }
 
+int64_t clock_now_us(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 static void put_two(char *at, int value) {
   at[0] = (char)('0' + value / 10);
   at[1] = (char)('0' + value % 10);

@@ -22,6 +22,9 @@ static inline int64_t clock_mono_ms(const au_clock *clock) {
   return clock->mono_ms(clock->arg);
 }
 
+/* The monotonic clock in microseconds, for measuring how long something took. */
+int64_t clock_now_us(void);
+
 /* "2024-01-15T10:35:00Z" and its NUL. */
 enum { TIME_ISO_SIZE = 21 };
 

@@ -1,97 +1,190 @@
-// Debian's Chromium, by Playwright: contexts are people, pages are tabs.
-import assert from 'node:assert/strict';
+// Debian's Chromium, by Playwright: contexts are people. Playwright holds every page visible and
+// focused, so the tabs that hide each other are in a second browser, driven by Chromium's protocol.
 import { chromium } from 'playwright-core';
+import WebSocket from 'ws';
 
-import { defer, waitFor } from '../../integration/harness.mjs';
+import { defer, Process, tempDir, waitFor } from '../../integration/harness.mjs';
+import { expressionOf } from './expression.mjs';
+import { Protocol } from './protocol.mjs';
 
-export const EXECUTABLE = process.env.AU_CHROMIUM ?? '/usr/bin/chromium';
-export const FLAGS = [
+const PROGRAM = process.env.AU_CHROMIUM ?? '/usr/bin/chromium';
+const FLAGS = [
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-sync'],
   ...['--disable-background-networking', '--disable-component-update'],
   // A name that is no secure context, for shops on plain http.
   '--host-resolver-rules=MAP shop.test 127.0.0.1',
 ];
 
-export async function launch(t) {
-  const browser = await chromium.launch({
-    executablePath: EXECUTABLE,
-    args: FLAGS,
-    ignoreDefaultArgs: ['--disable-back-forward-cache'],
-  });
-  defer(t, () => browser.close());
-  return browser;
+export const engine = {
+  name: 'chromium',
+  label: 'Chromium',
+  programs: [PROGRAM],
+  insecureHost: 'shop.test',
+  cannot: {},
+  async launch(t) {
+    const browser = await chromium.launch({
+      executablePath: PROGRAM,
+      args: FLAGS,
+      ignoreDefaultArgs: ['--disable-back-forward-cache'],
+    });
+    defer(t, () => browser.close());
+    return {
+      version: browser.version(),
+      person: async () => new Person(await browser.newContext()),
+      window: (t) => Tabs.launch(t),
+    };
+  },
+};
+
+class Person {
+  constructor(context) {
+    this.context = context;
+    context.setDefaultTimeout(20_000);
+  }
+
+  async open() {
+    return new Page(await this.context.newPage());
+  }
+
+  async opened(act) {
+    const [page] = await Promise.all([this.context.waitForEvent('page'), act()]);
+    return new Page(page);
+  }
+
+  close() {
+    return this.context.close();
+  }
 }
 
-/** A browser profile of its own: another person. */
-export async function person(t, browser, options) {
-  const context = await browser.newContext(options);
-  context.setDefaultTimeout(20_000);
-  defer(t, () => context.close());
-  return context;
+class Page {
+  errors = [];
+  messages = [];
+
+  constructor(page) {
+    this.page = page;
+    page.on('console', (message) => this.messages.push(message.text()));
+    page.on('pageerror', (error) => this.errors.push(String(error)));
+  }
+
+  goto(url) {
+    return this.page.goto(url);
+  }
+
+  evaluate(fn, ...args) {
+    return this.page.evaluate(expressionOf(fn, args));
+  }
+
+  click(selector) {
+    return this.page.click(selector);
+  }
+
+  async frame() {
+    const main = this.page.mainFrame();
+    const frame = await waitFor('the frame', () =>
+      this.page.frames().find((it) => it !== main && it.url() !== ''),
+    );
+    return { evaluate: (fn, ...args) => frame.evaluate(expressionOf(fn, args)) };
+  }
+
+  reload() {
+    return this.page.reload();
+  }
+
+  back() {
+    return this.page.goBack({ waitUntil: 'commit' });
+  }
+
+  forward() {
+    return this.page.goForward({ waitUntil: 'commit' });
+  }
+
+  /** As a person does it: the page hears of it. */
+  close() {
+    return this.page.close({ runBeforeUnload: true });
+  }
+
+  async crash() {
+    const session = await this.page.context().newCDPSession(this.page);
+    const crashed = this.page.waitForEvent('crash');
+    session.send('Page.crash').catch(() => {}); // answered by nobody
+    await crashed;
+  }
 }
 
-/** Opens a tab. Errors that reach its window fail the test at its end. */
-export async function openTab(t, context, url) {
-  const page = await context.newPage();
-  watch(t, page);
-  await page.goto(url);
-  return page;
+class Tabs {
+  static async launch(t) {
+    const tabs = new Tabs();
+    const profile = await tempDir(t);
+    const browser = new Process(PROGRAM, [
+      ...FLAGS,
+      '--headless=new',
+      '--remote-debugging-port=0',
+      `--user-data-dir=${profile}`,
+      'about:blank',
+    ]);
+    tabs.close = async () => {
+      tabs.protocol?.close();
+      browser.kill('SIGTERM');
+      await browser.waitExit();
+    };
+    const [, url] = await waitFor('Chromium to listen', () =>
+      /DevTools listening on (ws:\S+)/.exec(browser.stderr),
+    );
+    tabs.protocol = await Protocol.open(new WebSocket(url));
+    return tabs;
+  }
+
+  async open() {
+    const { targetId } = await this.protocol.send('Target.createTarget', { url: 'about:blank' });
+    const attach = { targetId, flatten: true };
+    const { sessionId } = await this.protocol.send('Target.attachToTarget', attach);
+    return new Tab(this.protocol, targetId, sessionId);
+  }
+
+  /** A tab in front of the others that nobody drives. */
+  async openUndriven(url) {
+    await this.protocol.send('Target.createTarget', { url });
+  }
 }
 
-export function watch(t, page) {
-  const failures = [];
-  page.on('pageerror', (error) => failures.push(String(error)));
-  defer(t, () => assert.deepEqual(failures, [], 'nothing may reach the page'));
-}
+class Tab {
+  errors = [];
 
-export const status = (page) => page.evaluate(() => window.client?.getConnectionStatus());
-export const shown = (page) => page.evaluate(() => document.getElementById('out').textContent);
+  constructor(protocol, targetId, sessionId) {
+    Object.assign(this, { protocol, targetId, sessionId });
+  }
 
-export const waitShown = (page, text) =>
-  waitFor(`the page to show ${text}`, async () => (await shown(page)) === String(text));
+  send(method, params) {
+    return this.protocol.send(method, params, { sessionId: this.sessionId });
+  }
 
-export const waitMode = (page, mode) =>
-  waitFor(`mode ${mode}`, async () => (await status(page))?.mode === mode);
+  goto(url) {
+    return this.send('Page.navigate', { url });
+  }
 
-/** Exactly one of the pages leads: returns it. */
-export async function waitLeader(pages) {
-  let leader;
-  await waitFor('exactly one leader', async () => {
-    const all = await Promise.all(pages.map(status));
-    const leading = all.map((it) => it?.isLeader).flatMap((leads, i) => (leads ? [i] : []));
-    leader = pages[leading[0]];
-    return leading.length === 1;
-  });
-  return leader;
-}
+  async evaluate(fn, ...args) {
+    const { result, exceptionDetails } = await this.send('Runtime.evaluate', {
+      expression: expressionOf(fn, args),
+      awaitPromise: true,
+      returnByValue: true,
+    });
+    if (exceptionDetails) throw new Error(result.description);
+    return result.value;
+  }
 
-export async function openSockets(daemon) {
-  return (await daemon.samples()).get('au_websocket_sockets');
-}
+  show() {
+    return this.protocol.send('Target.activateTarget', { targetId: this.targetId });
+  }
 
-/** Everything the daemon says of a customer's count from now on, oldest first. */
-export async function watchCount(t, Socket, daemon, customerId) {
-  const socket = await Socket.join(t, daemon.httpPort, { customerId });
-  await socket.next('metrics:update');
-  return {
-    get counts() {
-      return socket.updates.map(({ count }) => count);
-    },
-  };
-}
+  freeze() {
+    return this.send('Page.setWebLifecycleState', { state: 'frozen' });
+  }
 
-/** Asks the daemon for a customer's count without a pause; `stop()` gives the counts it has seen. */
-export function sampleCount(t, daemon, customerId) {
-  const seen = new Set();
-  let stopped = false;
-  const done = (async () => {
-    while (!stopped) seen.add(await daemon.count(customerId));
-  })();
-  const stop = async () => {
-    stopped = true;
-    await done;
-    return [...seen];
-  };
-  defer(t, stop);
-  return { stop };
+  resume() {
+    return this.send('Page.setWebLifecycleState', { state: 'active' });
+  }
+
+  close() {
+    return this.protocol.send('Target.closeTarget', { targetId: this.targetId });
+  }
 }

@@ -4,7 +4,7 @@ import { webcrypto } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 
 import { Clock, settle } from './clock.mjs';
-import { FakeServer } from './server.mjs';
+import { FakeServer, LATENCY_MS } from './server.mjs';
 
 setMaxListeners(0); // a signal may have as many listeners as it likes
 
@@ -131,7 +131,7 @@ export class Tab {
             : undefined,
         sendBeacon: (url, body) => {
           tab.beacons.push({ url, body: JSON.parse(body) });
-          clock.set(null, () => server.answer('POST', url, body, {}), 1);
+          clock.set(null, () => server.answer('POST', url, body, {}), LATENCY_MS);
           return true;
         },
       },

@@ -39,6 +39,12 @@ export class Clock {
     return first;
   }
 
+  /** Somebody sets the wall clock; timers know nothing of it. */
+  shift(ms) {
+    this.now += ms;
+    for (const timer of this.#timers.values()) timer.at += ms;
+  }
+
   async advance(ms) {
     const end = this.now + ms;
     await settle();

@@ -1,6 +1,9 @@
 // A daemon as far as the client can see it, with faults that a test scripts.
 
-const LATENCY_MS = 5;
+export const LATENCY_MS = 5;
+/** Close codes of a page that went: the browser's, and the client's own. */
+const PAGE_GONE = [1001, 4001];
+const PAGE_GRACE_MS = 2500;
 
 export class FakeServer {
   /** customer/session -> {tabId, at} */
@@ -14,8 +17,8 @@ export class FakeServer {
   ema = 0;
   /** Requests begun, answered or not. */
   attempts = 0;
-  /** refuse: nothing listens. noSocket: only WebSocket is refused. halfOpen: takes bytes, says nothing.
-   *  mute: pongs stop. http: {status, retryAfter, body} of every answer. token: the only one taken.
+  /** refuse: nothing listens. noSocket: only WebSocket is refused. silentSocket: it neither opens nor fails. halfOpen: takes bytes, says nothing.
+   *  mute: pongs stop. http: {status, retryAfter, body} of every answer. token: the only one taken, expires: for so long.
    *  refusal: {message, close} instead of hello. */
   faults = {};
 
@@ -48,8 +51,28 @@ export class FakeServer {
     for (const socket of [...this.sockets]) socket.shut(code);
   }
 
+  /** What is left of a token, which begins when it is first seen. */
+  left({ token }) {
+    const { expires } = this.faults;
+    if (!expires) return undefined;
+    this.ends ??= new Map();
+    if (!this.ends.has(token)) this.ends.set(token, this.clock.now + expires);
+    return this.ends.get(token) - this.clock.now;
+  }
+
   touch({ customerId, sessionId, tabId }) {
     this.sessions.set(`${customerId}/${sessionId}`, { tabId, at: this.clock.now });
+  }
+
+  /** The session ends, if this tab holds it, unless it gives another sign of life within `graceMs`. */
+  leave({ customerId, sessionId, tabId }, graceMs) {
+    const key = `${customerId}/${sessionId}`;
+    const session = this.sessions.get(key);
+    if (session?.tabId !== tabId) return;
+    // Whoever gives a sign of life in time has another entry by then.
+    const end = () => this.sessions.get(key) === session && this.sessions.delete(key);
+    if (graceMs) this.clock.set(null, end, graceMs);
+    else end();
   }
 
   hear(socket, text) {
@@ -61,7 +84,8 @@ export class FakeServer {
       if (socket.who?.sessionId) this.touch(socket.who);
       return socket.deliver({ type: 'pong', timestamp: message.timestamp });
     }
-    if (this.faults.token && message.token !== this.faults.token) return socket.shut(4401);
+    const { token } = this.faults;
+    if (token && message.token !== token) return socket.shut(4401);
     if (this.faults.refusal) {
       const { message, close } = this.faults.refusal;
       socket.deliver({ type: 'error', message });
@@ -70,7 +94,8 @@ export class FakeServer {
     }
     socket.who = message;
     if (message.sessionId) this.touch(message);
-    socket.deliver({ type: 'hello', timestamp: this.clock.now, sessionId: message.sessionId });
+    const { sessionId } = message;
+    socket.deliver({ type: 'hello', timestamp: this.clock.now, sessionId, tokenExpiresInMs: this.left(message) });
     socket.deliver({ type: 'metrics:update', data: this.metrics(message.customerId) });
   }
 
@@ -85,16 +110,16 @@ export class FakeServer {
       return json(http.body ?? { error: 'scripted' }, http.status, {
         'Retry-After': http.retryAfter,
       });
-    if (token && headers.Authorization !== `Bearer ${token}`) return json({}, 401);
+    if (token && beat && beat.token !== token) return json({}, 401);
     if (html) return new Response('<html>a proxy</html>', { status: 200 });
     if (pathname === '/presence/leave') {
-      const key = `${beat.customerId}/${beat.sessionId}`;
-      if (this.sessions.get(key)?.tabId === beat.tabId) this.sessions.delete(key);
+      this.leave(beat, beat.graceMs);
       return json({ success: true });
     }
     if (pathname === '/presence/beat') {
       this.touch(beat);
-      return json({ success: true, metrics: this.metrics(beat.customerId) });
+      const metrics = this.metrics(beat.customerId);
+      return json({ success: true, tokenExpiresInMs: this.left(beat), metrics });
     }
     return json(this.metrics(searchParams.get('customerId')));
   }
@@ -134,13 +159,19 @@ export class FakeServer {
         server.clock.set(
           null,
           () => {
-            if (this.readyState !== 0) return;
+            if (this.readyState !== 0 || server.faults.silentSocket) return;
             if (server.faults.refuse || server.faults.noSocket) return this.shut(1006);
             this.readyState = 1;
             this.onopen?.({});
           },
           LATENCY_MS,
         );
+      }
+
+      /** It was slow. */
+      open() {
+        this.readyState = 1;
+        this.onopen?.({});
       }
 
       send(text) {
@@ -163,13 +194,20 @@ export class FakeServer {
       shut(code) {
         if (this.readyState === 3) return;
         this.readyState = 3;
+        if (PAGE_GONE.includes(code) && this.who) server.leave(this.who, PAGE_GRACE_MS);
         tab.sockets.delete(this);
         this.onclose?.({ code });
       }
 
       /** As in a browser, what was sent arrives, the event comes later, and the server may be first. */
-      close() {
+      close(code = 1005) {
         if (this.readyState >= 2) return;
+        if (this.readyState === 1) {
+          this.closeCode = code;
+          const arrive = () =>
+            PAGE_GONE.includes(code) && this.who && server.leave(this.who, PAGE_GRACE_MS);
+          server.clock.set(null, arrive, LATENCY_MS);
+        }
         this.readyState = 2;
         tab.sockets.delete(this);
         server.clock.set(null, () => tab.gone || this.shut(1005), LATENCY_MS + 1);

@@ -1,4 +1,6 @@
 // A real Redis Cluster: masters with equal shares of the slots, and replicas of the first.
+import net from 'node:net';
+
 import { freePort } from './port.mjs';
 import { waitFor } from './wait.mjs';
 import { startRedis } from './redis.mjs';
@@ -19,13 +21,66 @@ export function slotOf(customerId) {
 /** The key the reference names, as it is called in a Cluster. */
 export const taggedKeyOf = ({ customerId, sessionId }) => `presence:{${customerId}}:${sessionId}`;
 
-function startNode(t, nodeTimeoutMs) {
-  return startRedis(t, {
+/**
+ * What nodes say to each other goes by this, so that one can be cut off from all others while its
+ * clients see nothing of it. Nodes are told apart by the addresses that they connect from.
+ */
+class BusProxy {
+  #from; // the address of the node that it leads to
+  #isolated;
+  #server;
+  #sockets = new Set();
+
+  constructor(from, isolated) {
+    this.#from = from;
+    this.#isolated = isolated;
+  }
+
+  async start(t, busPort) {
+    this.#server = net.createServer((socket) => {
+      if (this.#isCut(socket.remoteAddress)) return socket.destroy();
+      const other = net.connect(busPort(), '127.0.0.1');
+      const pair = { from: socket.remoteAddress, ends: [socket, other] };
+      this.#sockets.add(pair);
+      const close = () => {
+        pair.ends.forEach((end) => end.destroy());
+        this.#sockets.delete(pair);
+      };
+      for (const end of pair.ends) end.on('error', close).on('close', close);
+      return socket.pipe(other).pipe(socket);
+    });
+    await new Promise((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    t.after(() => {
+      this.cut(() => true);
+      this.#server.close();
+    });
+    return this.#server.address().port;
+  }
+
+  #isCut(address) {
+    return this.#isolated.has(address) || this.#isolated.has(this.#from);
+  }
+
+  cut(isCut = (address) => this.#isCut(address)) {
+    for (const { from, ends } of this.#sockets)
+      if (isCut(from)) ends.forEach((end) => end.destroy());
+  }
+}
+
+/** `isolated`: the addresses of nodes that hear no others. */
+async function startNode(t, nodeTimeoutMs, address, isolated) {
+  let busPort; // another one when it was taken
+  const proxy = isolated && new BusProxy(address, isolated);
+  const announced = await proxy?.start(t, () => busPort);
+  const node = await startRedis(t, {
     options: async () =>
-      `--cluster-enabled yes --cluster-config-file nodes.conf --cluster-port ${await freePort()}
-       --cluster-node-timeout ${nodeTimeoutMs} --cluster-require-full-coverage no
-       --cluster-replica-validity-factor 0 --repl-diskless-sync-delay 0`.split(/\s+/),
+      `--cluster-enabled yes --cluster-config-file nodes.conf
+       --cluster-port ${(busPort = await freePort())} --cluster-node-timeout ${nodeTimeoutMs} --cluster-require-full-coverage no
+       --cluster-replica-validity-factor 0 --repl-diskless-sync-delay 0
+       ${proxy ? `--cluster-announce-bus-port ${announced} --cluster-announce-ip 127.0.0.1
+       --bind-source-addr ${address}` : ''}`.trim().split(/\s+/),
   });
+  return Object.assign(node, { busPort: announced ?? busPort, address, proxy });
 }
 
 class Cluster {
@@ -34,6 +89,12 @@ class Cluster {
     this.masters = masters;
     const hosts = nodes.map((node) => `127.0.0.1:${node.port}`);
     this.url = `redis+cluster://${hosts.slice(0, masters.length).join(',')}`;
+  }
+
+  /** Cuts a node of `{ canIsolate: true }` off from all others; clients still reach it. */
+  isolate(node) {
+    this.isolated.add(node.address);
+    for (const { proxy } of this.nodes) proxy.cut();
   }
 
   /** The master that a customer had at the start. */
@@ -52,15 +113,21 @@ class Cluster {
 
 const firstSlot = (i, masters) => Math.ceil((i * SLOTS) / masters);
 
-const info = async (node) =>
+export const info = async (node) =>
   Object.fromEntries(
     (await node.ask.call('CLUSTER', 'INFO')).split('\r\n').map((line) => line.split(':')),
   );
 
 /** Nodes have `ask`, a client, and `id`. Each thinks that all is well when this returns. */
-export async function startCluster(t, { masters = 3, replicas = 0, nodeTimeoutMs = 1000 } = {}) {
+export async function startCluster(
+  t,
+  { masters = 3, replicas = 0, nodeTimeoutMs = 1000, canIsolate = false } = {},
+) {
+  const isolated = canIsolate ? new Set() : undefined;
   const nodes = await Promise.all(
-    Array.from({ length: masters + replicas }, () => startNode(t, nodeTimeoutMs)),
+    Array.from({ length: masters + replicas }, (_, i) =>
+      startNode(t, nodeTimeoutMs, `127.0.0.${10 + i}`, isolated),
+    ),
   );
   for (const [i, node] of nodes.entries()) {
     node.ask = await node.client();
@@ -71,8 +138,7 @@ export async function startCluster(t, { masters = 3, replicas = 0, nodeTimeoutMs
     await node.ask.call('CLUSTER', 'ADDSLOTSRANGE', from, to);
   }
   for (const node of nodes.slice(1)) {
-    const busPort = node.arguments[node.arguments.indexOf('--cluster-port') + 1];
-    await nodes[0].ask.call('CLUSTER', 'MEET', '127.0.0.1', node.port, busPort);
+    await nodes[0].ask.call('CLUSTER', 'MEET', '127.0.0.1', node.port, node.busPort);
   }
   await waitFor('the nodes to know each other', async () => {
     for (const node of nodes) {
@@ -88,7 +154,7 @@ export async function startCluster(t, { masters = 3, replicas = 0, nodeTimeoutMs
       (await replica.ask.call('INFO', 'replication')).includes('master_link_status:up'),
     );
   }
-  return new Cluster(nodes, nodes.slice(0, masters));
+  return Object.assign(new Cluster(nodes, nodes.slice(0, masters)), { isolated });
 }
 
 /** Begins to move a slot; `MIGRATE` and `CLUSTER SETSLOT … NODE` are left to the test. */

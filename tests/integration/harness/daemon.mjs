@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { RawConnection } from './http.mjs';
+import { UNLIMITED } from './limits.mjs';
 import { startRedis } from './redis.mjs';
 import { defer, freshId, PATIENCE_MS, waitFor, within } from './wait.mjs';
 
@@ -15,16 +16,21 @@ const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../.
 export const DAEMON = process.env.AU_DAEMON ?? path.join(root, 'build/active-users');
 export const EMBEDDER = process.env.AU_EMBED ?? path.join(root, 'build/embed');
 
-/** Limits off and no drain: suites that test those turn them on. */
+/** Limits off, no drain, and browsers that a test drives are people: suites that test those say so. */
 const QUIET = {
   host: '127.0.0.1',
   'http-port': 0,
   'ws-port': 0,
   'log-format': 'json',
-  'rate-ip': 0,
-  'rate-customer': 0,
+  ...UNLIMITED,
   drain: 0,
+  'count-bots': true,
 };
+
+/** Takes the limits back that tests are usually without. */
+export const DEFAULT_LIMITS = Object.fromEntries(
+  Object.keys(UNLIMITED).map((name) => [name, undefined]),
+);
 
 /** AddressSanitizer keeps freed memory for a while; where memory is measured it must not. */
 export const FREE_AT_ONCE = { ASAN_OPTIONS: 'quarantine_size_mb=1' };
@@ -93,6 +99,7 @@ function assertNoReport(text) {
 class Daemon {
   #process;
   #claimed = false;
+  #sampledMs = -Infinity;
 
   constructor(process) {
     this.#process = process;
@@ -131,6 +138,7 @@ class Daemon {
     );
     this.httpPort = line.http_port;
     this.wsPort = line.ws_port;
+    this.adminPort = line.admin_port;
   }
 
   signal(name) {
@@ -163,12 +171,16 @@ class Daemon {
     assert.deepEqual(await this.exit(), { code: 0, signal: null }, this.stderr);
   }
 
-  connect(t, port = this.httpPort) {
-    return RawConnection.open(t, port);
+  connect(t, port = this.httpPort, { from } = {}) {
+    return RawConnection.open(t, port, '127.0.0.1', from);
   }
 
-  /** One request on a connection of its own. `body` may be an object, text or bytes. */
-  request(method, target, { body, headers = {} } = {}) {
+  /** One request on a connection of its own, `from` an address of ours. `body` may be an object, text or bytes. */
+  request(
+    method,
+    target,
+    { body, headers = {}, from, host = '127.0.0.1', port = this.httpPort } = {},
+  ) {
     const bytes =
       body === undefined || Buffer.isBuffer(body) || typeof body === 'string'
         ? body
@@ -177,8 +189,9 @@ class Daemon {
       `${method} ${target}`,
       new Promise((resolve, reject) => {
         const request = http.request({
-          host: '127.0.0.1',
-          port: this.httpPort,
+          host,
+          port,
+          localAddress: from,
           agent: false,
           method,
           path: target,
@@ -241,9 +254,14 @@ class Daemon {
     );
   }
 
-  /** Prometheus samples as a map of `name{labels}` to number. */
+  /** Prometheus samples as a map of `name{labels}` to number. The daemon prints them once a second,
+   * so that a second call waits until it prints anew. */
   async samples() {
+    await waitFor('the next exposition', () => performance.now() - this.#sampledMs > 1000, {
+      everyMs: 20,
+    });
     const answer = await this.get('/metrics');
+    this.#sampledMs = performance.now();
     assert.equal(answer.status, 200, answer.text);
     const lines = answer.text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
     return new Map(
@@ -277,10 +295,16 @@ class Daemon {
  * their dashes; undefined takes one of QUIET away. `prefix` is a command that runs a command.
  */
 export async function startDaemon(t, options = {}, env = {}, prefix = []) {
+  const daemon = spawnDaemon(t, options, env, prefix);
+  await daemon.ready();
+  return daemon;
+}
+
+/** The same without waiting until it listens. */
+export function spawnDaemon(t, options = {}, env = {}, prefix = []) {
   const [program, ...args] = [...prefix, DAEMON, ...flagsOf({ ...QUIET, ...options })];
   const daemon = new Daemon(new Process(program, args, env));
   defer(t, () => daemon.stop());
-  await daemon.ready();
   return daemon;
 }
 

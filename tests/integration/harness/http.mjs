@@ -53,8 +53,8 @@ export class RawConnection {
     for (const event of ['end', 'error', 'close']) socket.on(event, () => (this.ended = true));
   }
 
-  static async open(t, port, host = '127.0.0.1') {
-    const socket = net.connect({ port, host, allowHalfOpen: true });
+  static async open(t, port, host = '127.0.0.1', from = undefined) {
+    const socket = net.connect({ port, host, localAddress: from, allowHalfOpen: true });
     defer(t, () => socket.destroy());
     await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     return new RawConnection(socket);

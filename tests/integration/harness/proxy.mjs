@@ -29,7 +29,12 @@ class Link {
       socket.on('close', () => this.cut());
     }
     near.on('data', (bytes) => this.#onCommands(bytes));
-    this.far.on('data', (bytes) => this.#onReplies(bytes));
+    // Equal delays keep the order.
+    const delayMs = proxy.answerDelayMs;
+    this.far.on('data', (bytes) => {
+      if (delayMs > 0) setTimeout(() => this.#onReplies(bytes), delayMs);
+      else this.#onReplies(bytes);
+    });
   }
 
   cut() {
@@ -79,6 +84,8 @@ export class Proxy {
   links = new Set();
   /** Every command that came, while somebody wants to know. */
   heard = null;
+  /** By how much new links delay each answer. */
+  answerDelayMs = 0;
   #isOpen = true;
   #plan = null;
 

@@ -146,6 +146,10 @@ class RedisServer {
     return up.up;
   }
 
+  get pid() {
+    return this.#child?.pid;
+  }
+
   /** As a crash: nothing is saved, connections are reset. */
   async crash() {
     const child = this.#child;

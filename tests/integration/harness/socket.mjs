@@ -28,8 +28,8 @@ export class Socket {
   }
 
   /** Connects; throws an error with `status` when the upgrade was answered by plain HTTP. */
-  static async open(t, port, { path = WS_PATH, headers = {}, host = '127.0.0.1' } = {}) {
-    const ws = new WebSocket(`ws://${host}:${port}${path}`, { headers });
+  static async open(t, port, { path = WS_PATH, headers = {}, host = '127.0.0.1', from } = {}) {
+    const ws = new WebSocket(`ws://${host}:${port}${path}`, { headers, localAddress: from });
     defer(t, () => ws.terminate());
     const socket = new Socket(ws);
     const opened = new Promise((resolve, reject) => {

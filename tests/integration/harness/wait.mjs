@@ -11,10 +11,14 @@ export const PATIENCE_MS = 20_000;
  * A file's tests, run a few at a time because most of them wait for timers of the daemon.
  * `define` gets a function to declare tests with and the context that shared processes belong to.
  */
-export function suite(name, define, { concurrency = 4 } = {}) {
+export function suite(name, define, { concurrency = 4, timeoutMs = 90_000 } = {}) {
   test(name, { concurrency }, async (context) => {
     const running = [];
-    const declare = (title, fn) => running.push(context.test(title, { timeout: 90_000 }, fn));
+    const declare = (title, fn) => {
+      const done = context.test(title, { timeout: timeoutMs }, fn);
+      running.push(done);
+      return done;
+    };
     await define(declare, context);
     await Promise.all(running);
   });

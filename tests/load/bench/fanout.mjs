@@ -11,32 +11,36 @@ const COMPETITORS = [
   ['Nchan', startNchan],
   ['ws', startWs],
 ];
+const STREAMS = ['our WebSocket frame', async () => Object.assign(await startDaemon(), { stream: true })];
 
 async function atSize({ scale, use, attempt, note }, size, sockets) {
   const servers = [];
-  for (const [name, startIt] of COMPETITORS) servers.push(await use(name, startIt));
+  const competitors = size === 'few' ? [...COMPETITORS, STREAMS] : COMPETITORS;
+  for (const [name, startIt] of competitors) servers.push(await use(name, startIt));
   makeUrgent(...servers.filter(Boolean));
   const fanOut = async (server) => {
     await untilIdle(servers.filter(Boolean).map(({ pid }) => pid));
     const flags = {
       'changes-at': server.http,
       'no-auth': server.noAuth,
+      stream: server.stream,
       sockets,
       fanouts: scale.fanouts,
       pid: server.pid,
       duration: 120,
     };
-    return measure('sockets', server.ws, flags, { urgent: 1 });
+    return measure('sockets', server.stream ? server.http : server.ws, flags, { urgent: 1 });
   };
   const results = await interleave(
     scale.fanoutRounds,
-    servers.map((server, i) => () => server && attempt(COMPETITORS[i][0], () => fanOut(server))),
+    servers.map((server, i) => () => server && attempt(competitors[i][0], () => fanOut(server))),
   );
-  const [ours, bare, nchan, ws] = results;
-  const against = (id, peer, field) => {
-    if (![...ours, ...peer].includes(null))
-      note(id, compare(ours.map((r) => r[field]), peer.map((r) => r[field])));
+  const [ours, bare, nchan, ws, streams] = results;
+  const against = (id, peer, field, mine = ours) => {
+    if (![...mine, ...peer].includes(null))
+      note(id, compare(mine.map((r) => r[field]), peer.map((r) => r[field])));
   };
+  if (streams) against('fewStreams', ours, 'cpu_us_per_frame', streams);
   against(`${size}Bare`, bare, 'cpu_us_per_frame');
   against(`${size}Nchan`, nchan, 'cpu_us_per_frame');
   against(`${size}Ws`, ws, 'cpu_us_per_frame');

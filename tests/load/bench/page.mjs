@@ -1,12 +1,14 @@
-// docs/benchmarks.md and its plot, from the rows of one run.
+// docs/explanation/benchmarks.md and its plot, from the rows of one run.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 
+import { UNLIMITED } from '../../integration/harness/limits.mjs';
 import { share } from './figures.mjs';
 import { plot } from './plot.mjs';
 import { versionOf } from './process.mjs';
+import { flagsOf } from './servers.mjs';
 import { cells, HEAD } from './table.mjs';
 
 function versionOfPeer(name) {
@@ -36,17 +38,17 @@ async function machine() {
     ['compiler', `gcc ${await versionOf('cc', ['--version'])}, -O2`],
     ['Debian packages', ['nginx', 'libnginx-mod-nchan', 'redis-server', 'libwebsockets-dev', 'libuv1-dev']
       .map((name) => `${name} ${versionOfPackage(name)}`).join(', ')],
-    ['npm packages', `${['fastify', 'ioredis', 'ws'].map((name) => `${name} ${versionOfPeer(name)}`).join(', ')}, Node ${process.versions.node}`],
+    ['npm packages', `${['fastify', 'ioredis', 'socket.io', 'ws'].map((name) => `${name} ${versionOfPeer(name)}`).join(', ')}, Node ${process.versions.node}`],
   ];
 }
 
 const line = (columns) => `| ${columns.join(' | ')} |`;
 
-export async function writePage(docs, rows, seconds) {
+export async function writePage(folder, rows, seconds) {
   const table = [HEAD, HEAD.map(() => '---'), ...rows.map(cells)].map(line).join('\n');
   const about = [['', ''], ['---', '---'], ...(await machine())].map(line).join('\n');
   writeFileSync(
-    path.join(docs, 'benchmarks.md'),
+    path.join(folder, 'benchmarks.md'),
     `# Benchmarks
 
 <!-- Written by \`make bench\`; do not edit. -->
@@ -71,12 +73,16 @@ ${about}
   the Redis rows Redis shares the load's processor, and each process is counted alone.
 - Rounds alternate: ours, peer, ours, peer. A figure is the median of its rounds, a ratio the
   median of the rounds' own ratios, so it need not be the quotient of the two figures beside it.
+- The crowd is there in the time it really takes: each person has a socket, signs of life every 30 s
+  and a page view a minute, which ends the socket and opens another one. Bytes are those of TCP, both
+  ways, with the headers that a browser sends. The reference counts every 5 s, as it says; socket.io
+  sends one update a second while the number changes.
 - A fan-out is one change of a count, made by a join, and the frame that every socket hears of it:
   one a second for everybody, because that is the daemon's own pace.
 - Memory is the resident memory that was added, divided by what was opened or joined; the kernel's
   buffers are not in it.
 - The longest hold of the loop is the smaller of two bounds: the daemon's own
-  \`au_loop_lag_max_milliseconds\`, since its start and with the filling of its table, and the slowest
+  \`au_loop_lag_max_seconds\`, since its start and with the filling of its table, and the slowest
   of one \`/health\` a millisecond during the ticks, which takes in the machine's other work.
 - What is measured by the clock (fan-outs, storm, ticks) runs before the machine's other work, with
   \`chrt -r\`, where the user may: on a busy machine the scheduler would be measured instead.
@@ -97,22 +103,32 @@ ${about}
 
 ## Measure it yourself
 
-    make bench                  # all of it; writes this page
-    make bench BENCH=quick      # under a minute, to see that everything works
-    make bench ROWS=http,storm  # some of it
+<!-- docs-test: not run: it takes minutes -->
+\`\`\`sh
+make bench                  # all of it; writes this page
+make bench BENCH=quick      # under a minute, to see that everything works
+make bench ROWS=http,storm  # some of it
+\`\`\`
 
-\`au-load\` is installed with the daemon and loads the one you have, on this machine only:
+\`au-load\` is installed with the daemon and loads the one you have, on this machine only. Switch the limits off for that, as
+the benchmark does:
 
-    au-load beat http://127.0.0.1:3001 --pid $(pgrep -x active-users)
-    au-load sockets ws://127.0.0.1:3003 --changes-at http://127.0.0.1:3001 --sockets 5000
-    au-load --help
+\`\`\`sh
+active-users ${flagsOf(UNLIMITED).join(' ')}
+\`\`\`
 
-Switch the limits off for that: \`--rate-ip 0 --rate-customer 0\`.
+Then, in another terminal:
+
+\`\`\`sh
+au-load beat http://127.0.0.1:3001 --pid $(pgrep -x active-users)
+au-load sockets ws://127.0.0.1:3003 --changes-at http://127.0.0.1:3001 --sockets 5000
+au-load --help
+\`\`\`
 `,
   );
   const dots = rows.filter((row) => row.figure).map((row) => ({
     label: row.peer ? `${row.what} / ${row.peer.replaceAll('`', '')}` : row.what,
     share: share(row, row.figure),
   }));
-  writeFileSync(path.join(docs, 'benchmarks.svg'), plot(dots));
+  writeFileSync(path.join(folder, 'benchmarks.svg'), plot(dots));
 }

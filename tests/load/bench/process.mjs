@@ -119,6 +119,7 @@ export function start(program, args, { processor = SERVER, urgent = 0 } = {}) {
     });
     child.once('close', (code) => ended(code ?? 128));
   });
+  running.write = (text) => child.stdin.write(text);
   running.signal = (name) => running.status === null && child.kill(name);
   running.stop = async () => {
     running.signal('SIGTERM');

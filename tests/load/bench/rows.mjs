@@ -19,6 +19,8 @@ export const SCALES = {
     redisTickMs: 10_000,
     ticks: 2.5,
     starts: 9,
+    crowdPeople: 3_000,
+    crowdSeconds: 60,
   },
   quick: {
     rounds: 2,
@@ -36,6 +38,8 @@ export const SCALES = {
     redisTickMs: 500,
     ticks: 2.5,
     starts: 3,
+    crowdPeople: 200,
+    crowdSeconds: 5,
   },
 };
 
@@ -47,6 +51,17 @@ export function rowsOf(s) {
   const cpu = (id, what, peer, goal) => ({ from: 'http', id, what, peer, unit: 'µs', goal });
   const fanout = (id, what, peer, unit, goal) => ({ from: 'fanout', id, what, peer, unit, goal });
   const tick = (id, what) => ({ from: 'ticks', id, what, peer: '', unit: 'ms', goal: ours(5) });
+  const people = `${n(s.crowdPeople)} people of one shop`;
+  const crowd = (id, what, peer, unit, goal) => ({
+    from: 'crowd',
+    id,
+    what: `${people}: ${what} a person-hour`,
+    peer,
+    unit,
+    goal,
+  });
+  const stack = 'Fastify + ws + ioredis';
+  const socketIo = 'socket.io + Redis adapter';
   const few = `fan-out to ${n(s.fewSockets)}`;
   const many = `fan-out to ${n(s.manySockets)}`;
   return [
@@ -58,6 +73,7 @@ export function rowsOf(s) {
     fanout('fewBare', `${few}, CPU a frame`, 'bare send loop', 'µs', ratio(1.15)),
     fanout('fewNchan', `${few}, CPU a frame`, 'Nchan', 'µs', ratio(0.75)),
     fanout('fewWs', `${few}, CPU a frame`, 'ws', 'µs', ratio(0.75)),
+    fanout('fewStreams', `${few} streams, CPU an event`, 'our WebSocket frame', 'µs', ratio(1.15)),
     fanout('fewLast', `${few}, to the last socket`, 'bare send loop', 'ms', ratio(1.1)),
     fanout('manyBare', `${many}, CPU a frame`, 'bare send loop', 'µs', ratio(1.15)),
     fanout('manyNchan', `${many}, CPU a frame`, 'Nchan', 'µs', ratio(0.75)),
@@ -96,6 +112,14 @@ export function rowsOf(s) {
     },
     { from: 'storm', id: 'coming', what: 'others while they come, p99', peer: '', unit: 'ms', goal: ours(50) },
     { from: 'storm', id: 'leaving', what: 'others while all leave, p99', peer: '', unit: 'ms', goal: ours(50) },
+    crowd('cpuMsReference', 'CPU', stack, 'ms', ratio(0.2)),
+    crowd('cpuMsSocketIo', 'CPU', socketIo, 'ms', ratio(0.2)),
+    crowd('kilobytesReference', 'on the wire', stack, 'kB', ratio(0.34)),
+    crowd('kilobytesSocketIo', 'on the wire', socketIo, 'kB', ratio(0.34)),
+    crowd('commandsReference', 'asked of Redis', stack, 'commands', ratio(2)),
+    crowd('commandsSocketIo', 'asked of Redis', socketIo, 'commands', ratio(2)),
+    crowd('framesReference', 'heard', stack, 'frames', ratio(1)),
+    crowd('framesSocketIo', 'heard', socketIo, 'frames', ratio(1)),
     { from: 'startup', id: 'start', what: 'start to first answer', peer: '', unit: 'ms', goal: ours(50) },
   ];
 }

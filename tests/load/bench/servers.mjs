@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { UNLIMITED } from '../../integration/harness/limits.mjs';
 import { freePort } from '../../integration/harness/port.mjs';
 import { ask } from './ask.mjs';
 import {
@@ -26,14 +27,16 @@ const BARE = process.env.AU_BARE ?? path.join(root, 'build/bare');
 
 export const url = (port) => `127.0.0.1:${port}`;
 
+export const flagsOf = (options) =>
+  Object.entries(options).map(([name, value]) => `--${name}=${value}`);
+
 /** The daemon with its limits off; `flags` without dashes. */
 export async function startDaemon(flags = {}) {
   const all = {
     host: '127.0.0.1',
     'http-port': 0,
     'ws-port': 0,
-    'rate-ip': 0,
-    'rate-customer': 0,
+    ...UNLIMITED,
     'max-sessions': 3_000_000,
     'max-customers': 1_000_000,
     'ema-interval': 3_600_000,
@@ -42,8 +45,7 @@ export async function startDaemon(flags = {}) {
     'log-format': 'json',
     ...flags,
   };
-  const words = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
-  const daemon = start(DAEMON, words);
+  const daemon = start(DAEMON, flagsOf(all));
   const line = await until(daemon, 'the daemon', () =>
     daemon.stderr.split('\n').find((text) => text.includes('"event":"listening"')),
   );
@@ -136,6 +138,22 @@ async function startNode(script, port, words) {
 export async function startFastify(redis) {
   return startNode('fastify.mjs', await freePort(), [String(redis.port)]);
 }
+
+/** A server of node on a Redis of its own, which stops with it. */
+async function onRedis(script) {
+  const redis = await startRedis();
+  const server = await startNode(script, await freePort(), [String(redis.port)]);
+  const stop = server.stop;
+  server.redis = redis;
+  server.stop = async () => {
+    await stop();
+    await redis.stop();
+  };
+  return server;
+}
+
+export const startReference = () => onRedis('reference.mjs');
+export const startSocketIo = () => onRedis('socketio.mjs');
 
 export async function startWs() {
   return startNode('ws.mjs', await freePort(), []);

@@ -10,8 +10,8 @@ const COUNTS = 2_000;
 /** The daemon's own word on its longest hold, in ms; null when it has none. */
 async function longestHold(daemon) {
   const answer = await ask(daemon.http, '/metrics');
-  const line = /^au_loop_lag_max_milliseconds (\S+)$/m.exec(answer?.text ?? '');
-  return line ? Number(line[1]) : null;
+  const line = /^au_loop_lag_max_seconds (\S+)$/m.exec(answer?.text ?? '');
+  return line ? Number(line[1]) * 1000 : null;
 }
 
 /**

@@ -1,0 +1,37 @@
+/* Contexts of libwebsockets, each of which has few sockets. Version 4.1 looks at every socket of a
+ * context whenever one of them ends, and at as many places as there may be descriptors: in one
+ * context, ten thousand that end would cost seconds. Knows nothing of what a socket is for. */
+#ifndef TRANSPORTS_WS_CONTEXTS_H
+#define TRANSPORTS_WS_CONTEXTS_H
+
+struct lws_context;
+struct lws_protocols;
+struct lws_vhost;
+
+enum { WS_CONTEXT_SOCKETS = 128 };
+
+typedef struct ws_context {
+  struct lws_context *lws; /* its user is this ws_context */
+  struct lws_vhost *vhost;
+  void *owner;
+  unsigned sockets;
+  struct ws_context *next;
+} ws_context;
+
+typedef struct ws_contexts {
+  const struct lws_protocols *protocols;
+  void *owner;
+  ws_context *first; /* the one that had room last */
+} ws_contexts;
+
+/* protocols  of every context, borrowed. owner: given to each of them. */
+void ws_contexts_init(ws_contexts *all, const struct lws_protocols *protocols, void *owner);
+
+/* A context with room for a socket more, made if there is none. The caller counts in `sockets` what
+ * it opens and what has ended. NULL: libwebsockets cannot make one. */
+ws_context *ws_contexts_with_room(ws_contexts *all);
+
+/* Ends all of them. No socket may be left, and none of their callbacks may run. */
+void ws_contexts_free(ws_contexts *all);
+
+#endif

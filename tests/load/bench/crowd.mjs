@@ -1,0 +1,59 @@
+// What a crowd costs: the people of one shop for a minute and more, in the time they really take.
+// CPU of the server and of Redis, bytes on the wire and commands of Redis, each for a person-hour.
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { RedisClient } from '../../integration/harness/redis.mjs';
+import { compare } from './figures.mjs';
+import { cpuUs, LOAD, start, until } from './process.mjs';
+import { startDaemonOnRedis, startReference, startSocketIo } from './servers.mjs';
+
+const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'crowd-people.mjs');
+
+async function commandsOf(redis) {
+  const client = await RedisClient.connect(redis.port);
+  const text = await client.call('INFO', 'stats');
+  client.socket.destroy();
+  return Number(/total_commands_processed:(\d+)/.exec(text)[1]);
+}
+
+async function costOf(server, protocol, { people, seconds }) {
+  const words = [script, protocol, server.http, server.ws, String(people), String(seconds)];
+  const crowd = start(process.execPath, words, { processor: LOAD });
+  // Who comes goes from page to page meanwhile, in the one process that all of them are.
+  const comingMs = Math.max(120_000, people * 60);
+  await until(crowd, 'the crowd', () => crowd.stdout.includes('ready'), comingMs);
+  const [cpu, redisCpu] = [cpuUs(server.pid), cpuUs(server.redis.pid)];
+  const commands = await commandsOf(server.redis);
+  crowd.write('go\n');
+  const line = await until(crowd, 'the crowd', () => /^\{.*\}$/m.exec(crowd.stdout)?.[0], (seconds + 60) * 1000);
+  const totals = JSON.parse(line);
+  const hours = (people * seconds) / 3600;
+  if (totals.errors > Math.max(20, 0.01 * people)) throw new Error(`${protocol}: ${totals.errors} errors`);
+  return {
+    cpuMs: (cpuUs(server.pid) - cpu) / 1000 / hours,
+    redisMs: (cpuUs(server.redis.pid) - redisCpu) / 1000 / hours,
+    kilobytes: totals.bytes / 1000 / hours,
+    frames: totals.frames / hours,
+    commands: ((await commandsOf(server.redis)) - commands) / hours,
+  };
+}
+
+export async function crowd({ scale, use, attempt, note }) {
+  const size = { people: scale.crowdPeople, seconds: scale.crowdSeconds };
+  const run = async (what, protocol, startIt) => {
+    const server = await use(what, startIt);
+    const cost = server && (await attempt(what, () => costOf(server, protocol, size)));
+    await server?.stop();
+    return cost;
+  };
+  const ours = await run('the daemon', 'ours', () => startDaemonOnRedis({ 'ema-interval': 30_000, 'max-connections-ip': 0 }));
+  const peers = [
+    ['Reference', await run('Fastify + ws + ioredis', 'reference', startReference)],
+    ['SocketIo', await run('socket.io + Redis adapter', 'socketio', startSocketIo)],
+  ];
+  for (const [name, theirs] of peers)
+    for (const what of ['cpuMs', 'kilobytes', 'commands', 'frames'])
+      if (ours && theirs) note(`${what}${name}`, compare([ours[what]], [theirs[what]]));
+  if (ours) note('redisCpu', compare([ours.redisMs]));
+}

@@ -1,0 +1,277 @@
+/* Tests of the history in memory: series, the limit, and who makes room. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "adapters/memory/history/history_table.h"
+#include "adapters/memory/history/series.h"
+#include "utils/buffer.h"
+#include "utils/siphash.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const map_seed seed = {1, 2};
+
+enum { DAY = 24 * 60, NOW = 29932594, MB = 1 << 20 };
+
+static void record_of(uint32_t n, unsigned char out[AU_RECORD_BYTES]) {
+  for (int i = 0; i < AU_RECORD_BYTES; i++) out[i] = (unsigned char)(n >> 8 * (i % 4));
+}
+
+static bool is_record(const unsigned char *bytes, uint32_t n) {
+  unsigned char want[AU_RECORD_BYTES];
+  record_of(n, want);
+  return memcmp(bytes, want, AU_RECORD_BYTES) == 0;
+}
+
+static bool is_none(const unsigned char *bytes) {
+  return is_record(bytes, 0);
+}
+
+/* ---- series ----------------------------------------------------------------------- */
+
+static void put(series *s, const series_shape *shape, uint32_t at) {
+  unsigned char record[AU_RECORD_BYTES];
+  record_of(at, record);
+  size_t before = series_bytes(s, shape), growth = series_growth(s, shape, at);
+  assert_int_equal(series_put(s, shape, at, record), AU_OK);
+  assert_true(series_bytes(s, shape) <= before + growth);
+}
+
+static bool has(const series *s, const series_shape *shape, uint32_t at) {
+  unsigned char record[AU_RECORD_BYTES];
+  series_read(s, shape, at, 1, record);
+  if (is_none(record)) return false;
+  assert_true(is_record(record, at));
+  return true;
+}
+
+static void a_series_keeps_a_day_and_no_more(void **state) {
+  (void)state;
+  series s = {0};
+  for (uint32_t i = 0; i < 4 * DAY; i++) put(&s, &SERIES_MINUTES, NOW + i);
+  uint32_t last = NOW + 4 * DAY - 1;
+  for (uint32_t i = 0; i < DAY; i++) assert_true(has(&s, &SERIES_MINUTES, last - i));
+  assert_false(has(&s, &SERIES_MINUTES, last - DAY - 60));
+  assert_false(has(&s, &SERIES_MINUTES, last + 1));
+  assert_int_equal(series_blocks(&s), 25);
+  unsigned char all[(DAY + 60) * AU_RECORD_BYTES];
+  series_read(&s, &SERIES_MINUTES, last - DAY, DAY + 60, all);
+  assert_true(is_record(all + AU_RECORD_BYTES, last - DAY + 1));
+  assert_true(is_record(all + (size_t)DAY * AU_RECORD_BYTES, last));
+  assert_true(is_none(all + (size_t)(DAY + 1) * AU_RECORD_BYTES));
+  series_free(&s);
+}
+
+static void gaps_and_order(void **state) {
+  (void)state;
+  series s = {0};
+  uint32_t hours = NOW / 60;
+  put(&s, &SERIES_HOURS, hours);
+  put(&s, &SERIES_HOURS, hours + 1000); /* 41 days of nothing cost nothing */
+  assert_int_equal(series_blocks(&s), 2);
+  put(&s, &SERIES_HOURS, hours + 500); /* late, in the right place */
+  assert_true(has(&s, &SERIES_HOURS, hours) && has(&s, &SERIES_HOURS, hours + 500) &&
+              has(&s, &SERIES_HOURS, hours + 1000));
+  assert_false(has(&s, &SERIES_HOURS, hours + 501));
+  put(&s, &SERIES_HOURS, hours + 92 * 24); /* the first is too old now */
+  assert_false(has(&s, &SERIES_HOURS, hours));
+  size_t blocks = series_blocks(&s);
+  put(&s, &SERIES_HOURS, hours - 24); /* so is this at once */
+  assert_int_equal(series_blocks(&s), blocks);
+  series_expire(&s, &SERIES_HOURS, hours + 300 * 24);
+  assert_int_equal(series_blocks(&s), 0);
+  assert_int_equal(series_bytes(&s, &SERIES_HOURS), 0);
+}
+
+/* ---- the table ----------------------------------------------------------------------- */
+
+static void keep(history_table *t, const char *id, uint32_t minute, double activity) {
+  unsigned char record[AU_RECORD_BYTES], hour[AU_RECORD_BYTES];
+  record_of(minute, record);
+  record_of(minute / 60, hour);
+  const au_history_put what = {.minute = minute,
+                               .minute_record = record,
+                               .hour_record = hour,
+                               .has_peaks = true,
+                               .peaks = {(uint32_t)activity, (uint32_t)activity, minute / DAY},
+                               .activity = activity};
+  history_table_put(t, slice_of(id), &what);
+}
+
+typedef struct known {
+  bool minute, hour;
+  au_peaks peaks;
+  uint64_t today, week;
+} known;
+
+static known know(const history_table *t, const char *id, uint32_t minute) {
+  unsigned char m[AU_RECORD_BYTES], h[AU_RECORD_BYTES];
+  const au_history_ask ask = {minute, 1, minute / 60, 1, minute / DAY};
+  au_history_answer answer;
+  history_table_get(t, slice_of(id), &ask, m, h, &answer);
+  return (known){!is_none(m), !is_none(h), answer.peaks, answer.unique_today, answer.unique_week};
+}
+
+static history_table *table_of(size_t max_bytes) {
+  history_table *t;
+  assert_int_equal(history_table_create(seed, max_bytes, &t), AU_OK);
+  return t;
+}
+
+static void an_unknown_customer_is_zeros(void **state) {
+  (void)state;
+  history_table *t = table_of(MB);
+  known k = know(t, "shop", NOW);
+  assert_false(k.minute || k.hour);
+  assert_int_equal(k.peaks.ever + k.peaks.today + k.today + k.week, 0);
+  assert_int_equal(history_table_customers(t), 0); /* a question creates nothing */
+  history_table_free(t);
+}
+
+static void peaks_are_of_a_day(void **state) {
+  (void)state;
+  history_table *t = table_of(MB);
+  uint32_t midnight = (NOW / DAY + 1) * DAY;
+  keep(t, "shop", midnight - 2, 50);
+  keep(t, "shop", midnight - 1, 20);
+  assert_int_equal(know(t, "shop", NOW).peaks.today, 50);
+  keep(t, "shop", midnight, 7);
+  au_peaks peaks = know(t, "shop", midnight).peaks;
+  assert_int_equal(peaks.ever, 50);
+  assert_int_equal(peaks.today, 7);
+  assert_int_equal(peaks.day, midnight / DAY);
+  keep(t, "shop", midnight - 1, 30); /* late: yesterday's */
+  assert_int_equal(know(t, "shop", midnight).peaks.today, 7);
+  history_table_free(t);
+}
+
+static void sessions_are_of_a_day_and_a_week(void **state) {
+  (void)state;
+  history_table *t = table_of(MB);
+  uint32_t today = NOW / DAY;
+  for (uint32_t day = today - 9; day <= today; day++)
+    for (uint64_t i = 0; i < 100; i++) {
+      uint64_t n = (day - today + 9) * 50 + i; /* half of them come again the next day */
+      history_table_seen(t, slice_of("shop"), siphash(seed.k0, seed.k1, 0, &n, sizeof n), day);
+      history_table_seen(t, slice_of("shop"), siphash(seed.k0, seed.k1, 0, &n, sizeof n), day);
+    }
+  known k = know(t, "shop", NOW);
+  assert_in_range(k.today, 98, 102);
+  assert_in_range(k.week, 392, 408); /* 7 days: 6 x 50 + 100 */
+  assert_in_range(know(t, "shop", NOW + DAY).week, 343, 357);
+  assert_int_equal(know(t, "shop", NOW + DAY).today, 0);
+  assert_int_equal(know(t, "shop", NOW + 8 * DAY).week, 0);
+  history_table_free(t);
+}
+
+static void the_quietest_give_up_their_minutes(void **state) {
+  (void)state;
+  enum { CUSTOMERS = 60 };
+  history_table *t = table_of(400 * 1024);
+  char id[16];
+  for (uint32_t minute = NOW; minute < NOW + DAY; minute++)
+    for (uint32_t i = 0; i < CUSTOMERS; i++) {
+      snprintf(id, sizeof id, "shop-%u", i);
+      keep(t, id, minute, 1 << i % 10);
+      assert_true(history_table_bytes(t) <= 400 * 1024);
+    }
+  unsigned quiet = 0, busy = 0;
+  for (uint32_t i = 0; i < CUSTOMERS; i++) {
+    snprintf(id, sizeof id, "shop-%u", i);
+    known k = know(t, id, NOW + DAY - 1);
+    assert_true(k.hour); /* nobody is without hours */
+    assert_int_equal(k.minute,
+                     !history_table_is_hours_only(t, id[0] ? slice_of(id) : slice_of("")));
+    if (i % 10 < 3) quiet += k.minute;
+    if (i % 10 > 6) busy += k.minute;
+  }
+  print_message("history_table: of 18 quiet and 18 busy ones %u and %u keep minutes\n", quiet,
+                busy);
+  assert_true(quiet < 4 && busy > 8);
+  history_table_free(t);
+}
+
+static void more_customers_than_fit(void **state) {
+  (void)state;
+  history_table *t = table_of(64 * 1024);
+  char id[16];
+  for (uint32_t minute = NOW; minute < NOW + 10; minute++)
+    for (uint32_t i = 0; i < 1000; i++) {
+      snprintf(id, sizeof id, "shop-%u", i);
+      keep(t, id, minute, i);
+      uint64_t n = i * 1000 + minute;
+      history_table_seen(t, slice_of(id), siphash(seed.k0, seed.k1, 0, &n, sizeof n), minute / DAY);
+      assert_true(history_table_bytes(t) <= 64 * 1024);
+    }
+  assert_true(history_table_customers(t) > 50);
+  assert_true(know(t, "shop-999", NOW + 9).hour); /* the busiest is there */
+  history_table_free(t);
+}
+
+/* Sessions come before the first minute is over. */
+static void a_new_customer_is_not_idle(void **state) {
+  (void)state;
+  history_table *t = table_of(MB);
+  history_table_seen(t, slice_of("new"), 12345, NOW / DAY);
+  for (uint32_t i = 0; i < 5; i++) keep(t, "shop", NOW + i, 5);
+  assert_int_equal(know(t, "new", NOW).today, 1);
+  history_table_free(t);
+}
+
+static void the_idle_are_forgotten(void **state) {
+  (void)state;
+  history_table *t = table_of(MB);
+  keep(t, "gone", NOW, 5);
+  size_t one = history_table_bytes(t);
+  for (uint32_t minute = NOW; minute < NOW + 100 * DAY; minute += 30) keep(t, "shop", minute, 5);
+  assert_int_equal(history_table_customers(t), 1);
+  assert_int_equal(know(t, "gone", NOW).peaks.ever, 0);
+  assert_true(history_table_bytes(t) > one);
+  history_table_free(t);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) /* whose allocator has another mallinfo: make history-memory */
+/* What the table counts is what the process allocates, or a little more. */
+static void bytes_are_those_of_the_process(void **state) {
+  (void)state;
+  history_table *t = table_of((size_t)1024 * MB);
+  char id[16];
+  size_t before = mallinfo2().uordblks;
+  for (uint32_t i = 0; i < 50; i++)
+    for (uint32_t minute = 0; minute < 91 * DAY; minute += minute < 89 * DAY ? 60 : 1) {
+      snprintf(id, sizeof id, "shop-%u", i);
+      keep(t, id, NOW + minute, 5);
+    }
+  size_t used = mallinfo2().uordblks - before;
+  print_message("history_table: a full customer has %zu bytes, the table says %zu\n", used / 50,
+                history_table_bytes(t) / 50);
+  assert_in_range(history_table_bytes(t), used * 97 / 100, used * 105 / 100);
+  assert_in_range(used / 50, 40000, 50000);
+  history_table_free(t);
+}
+#endif
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_series_keeps_a_day_and_no_more),
+    cmocka_unit_test(gaps_and_order),
+    cmocka_unit_test(an_unknown_customer_is_zeros),
+    cmocka_unit_test(peaks_are_of_a_day),
+    cmocka_unit_test(sessions_are_of_a_day_and_a_week),
+    cmocka_unit_test(the_quietest_give_up_their_minutes),
+    cmocka_unit_test(more_customers_than_fit),
+    cmocka_unit_test(a_new_customer_is_not_idle),
+    cmocka_unit_test(the_idle_are_forgotten),
+#if !defined(__SANITIZE_ADDRESS__)
+    cmocka_unit_test(bytes_are_those_of_the_process),
+#endif
+  };
+  return cmocka_run_group_tests_name("history_table", tests, NULL, NULL);
+}
