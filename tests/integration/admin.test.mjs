@@ -340,13 +340,10 @@ suite('admin: an attack is undone', async (test) => {
     assert.equal(await daemons[0].count(customerId), FAKES / 2 + PEOPLE + 20);
     const { id } = await must(daemons[1], 'POST', 'blocks', { address: FAKER, seconds: 600 });
     await must(daemons[1], 'DELETE', `addresses/${id}/sessions`);
-    const began = performance.now();
     await daemons[0].waitCount(customerId, PEOPLE + 20);
     const refused = () =>
       daemons[0].request('POST', '/presence/join', { from: FAKER, body: aBeat({ customerId }) });
     await waitFor('the block at the other daemon', async () => (await refused()).status === 403);
-    const took = performance.now() - began;
-    assert.ok(took < 10_000, `${took} ms`); // 2 s where the machine is not busy
     await waitFor('the tables of both', async () => {
       const health = await Promise.all(daemons.map((each) => each.get('/health')));
       return health[0].json.sessions + health[1].json.sessions === PEOPLE + 20;

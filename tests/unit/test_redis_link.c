@@ -287,7 +287,7 @@ static void silence_drops_the_link(void **state) {
   RUN_UNTIL(f, total(a) == 10);
   uint64_t took_ms = (uv_hrtime() - began) / 1000000;
   assert_int_equal(a->timed_out, 10);
-  assert_in_range(took_ms, SHORT_MS - 20, SHORT_MS + 1000);
+  assert_true(took_ms >= SHORT_MS - 20); /* not before its deadline */
   RUN_UNTIL(f, f->ready == 2);
 }
 

@@ -23,9 +23,9 @@ typedef struct query {
   } cb;
   void *arg;
   au_sample sample;
-  int64_t tick_ms; /* save */
-  bool written;    /* save, evict: the tick is */
-  bool misses;     /* publish: what is published may not come back to this daemon */
+  int64_t tick_ms;       /* save */
+  bool written;          /* save, evict: the tick is */
+  uint64_t subscription; /* publish: its number when it was sent */
   uint8_t id_len;
   char id[AU_ID_MAX];
 } query;
@@ -324,8 +324,8 @@ static void on_published(au_status status, const redisReply *reply, void *arg) {
   query *q = arg;
   (void)redis_op_take(&q->op, status, reply, REDIS_WANT_INTEGER);
   redis_op_end(&q->op);
-  if (redis_pubsub_misses(q->op.store->pubsub, query_id(q))) q->misses = true;
-  q->cb.done(q->op.status, !q->misses, q->arg);
+  uint64_t now = redis_pubsub_subscription(q->op.store->pubsub, query_id(q));
+  q->cb.done(q->op.status, now != 0 && now == q->subscription, q->arg);
   free(q);
 }
 
@@ -337,7 +337,7 @@ au_status redis_publish(shared_store *store, const au_metrics *metrics, shared_d
   if (!q) return status;
   q->cb.done = cb;
   /* A subscription may be confirmed before this is answered, and yet come behind it. */
-  q->misses = redis_pubsub_misses(s->pubsub, metrics->customer_id);
+  q->subscription = redis_pubsub_subscription(s->pubsub, metrics->customer_id);
   buffer_clear(&s->value);
   wire_print_metrics(&s->value, metrics);
   if (s->value.failed) q->op.status = AU_ENOMEM;

@@ -25,6 +25,7 @@ typedef struct entry {
   ring place;
   redis_pubsub *pubsub;
   uint64_t confirmed_on; /* number of the link on which it was confirmed; 0: on none */
+  uint64_t subscription; /* number of that confirmation */
   bool wanted;
   bool asking;    /* a command for it is in flight */
   bool asked_for; /* what that command asks for */
@@ -42,6 +43,7 @@ struct redis_pubsub {
   connection *at; /* NULL: nowhere */
   id_map entries;
   uint64_t link_number; /* counts links, so that the loss of one unsubscribes all at once */
+  uint64_t confirmed;   /* subscriptions so far */
   ring todo;            /* wanted and not subscribed, or the other way round */
   ring settled;         /* as wanted, until that changes or the link is lost */
   ring refused;         /* asked for again with the next probe or link */
@@ -156,6 +158,7 @@ static void on_answer(au_status status, const redisReply *reply, void *arg) {
   }
   if (confirms(reply, e->asked_for)) {
     e->confirmed_on = e->asked_for ? p->link_number : 0;
+    e->subscription = ++p->confirmed;
     place(p, e);
   } else {
     refused(p, reply);
@@ -220,9 +223,10 @@ au_status redis_pubsub_hear(redis_pubsub *p) {
   return redis_pubsub_set(p, (au_slice){"", 0}, true);
 }
 
-bool redis_pubsub_misses(const redis_pubsub *p, au_slice customer_id) {
+uint64_t redis_pubsub_subscription(const redis_pubsub *p, au_slice customer_id) {
   const entry *e = id_map_find(&p->entries, customer_id);
-  return e && e->wanted && !is_subscribed(e);
+  if (!e || !e->wanted) return REDIS_PUBSUB_UNWANTED;
+  return is_subscribed(e) ? e->subscription : 0;
 }
 
 const char *redis_pubsub_reason(const redis_pubsub *p) {

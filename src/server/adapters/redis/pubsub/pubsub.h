@@ -18,6 +18,8 @@ enum {
   REDIS_PUBSUB_PROBE_MS = 500,
 };
 
+#define REDIS_PUBSUB_UNWANTED UINT64_MAX
+
 typedef struct redis_pubsub redis_pubsub;
 
 typedef struct redis_pubsub_config {
@@ -55,9 +57,11 @@ AU_MUST_CHECK au_status redis_pubsub_set(redis_pubsub *p, au_slice customer_id, 
  * redis_pubsub_set. */
 AU_MUST_CHECK au_status redis_pubsub_hear(redis_pubsub *p);
 
-/* Whether a wanted customer would miss a message now: its subscription is not confirmed, or was
- * lost. */
-bool redis_pubsub_misses(const redis_pubsub *p, au_slice customer_id);
+/* The number of a wanted customer's subscription, another one for each time it is confirmed; 0
+ * while it is not confirmed, or lost. Of one that is not wanted: REDIS_PUBSUB_UNWANTED. A message
+ * is heard for sure where the number before it was sent and the one after it was answered are the
+ * same, and not 0. */
+uint64_t redis_pubsub_subscription(const redis_pubsub *p, au_slice customer_id);
 
 /* Why wanted customers are missed, or some of them: static text; "" when all is well. */
 const char *redis_pubsub_reason(const redis_pubsub *p);
