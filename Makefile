@@ -324,7 +324,7 @@ unit: ## run the C unit tests (ASan + UBSan)
 # What counts the bytes of malloc itself, which the sanitizers replace.
 .PHONY: history-memory
 history-memory: $(OUT)/unit/test_history_table ## compare what the history counts with what it allocates
-	@$<
+	@GLIBC_TUNABLES=glibc.malloc.tcache_count=0 $<
 
 .PHONY: run-unit
 run-unit: $(UNIT_BIN)
