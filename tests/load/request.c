@@ -23,14 +23,17 @@ static void begin(request *r) {
   buffer_init(&r->bytes, REQUEST_MAX_BYTES);
 }
 
-au_status request_presence(request *r, const char *host, const char *action, const char *prefix) {
+au_status request_presence(request *r, const char *host, const char *action, const char *prefix,
+                           const char *page) {
   buffer body;
   buffer_init(&body, REQUEST_MAX_BYTES);
   buffer_append_format(&body,
                        "{\"customerId\":\"%s-" CUSTOMER_DIGITS
                        "\",\"sessionId\":\"s-" SESSION_DIGITS
-                       "\",\"tabId\":\"t-1\",\"timestamp\":1234567890}",
+                       "\",\"tabId\":\"t-1\",\"timestamp\":1234567890",
                        prefix);
+  if (*page) buffer_append_format(&body, ",\"page\":\"%s\",\"visible\":true", page);
+  buffer_append_text(&body, "}");
   begin(r);
   buffer_append_format(
       &r->bytes,
