@@ -231,7 +231,7 @@ $(BARE): tests/load/bare.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(WARN) $(ALL_LDFLAGS) -o $@ $<
 
-$(FILL): $(OBJ)/tests/load/fill_history.o $(INNER)
+$(FILL): $(OBJ)/tests/load/fill_history.o $(LOAD_LIB) $(INNER)
 	@echo "  ld  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lm
 
@@ -254,7 +254,7 @@ $(SIM): $(SIM_OBJ) $(INNER)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(SIM_OBJ) $(INNER) $(LDLIBS)
 
 
--include $(FIXTURE_OBJ:.o=.d) $(FLOOD_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(LOAD_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) \
+-include $(OBJ)/tests/load/fill_history.d $(FIXTURE_OBJ:.o=.d) $(FLOOD_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(LOAD_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) \
   $(wildcard $(OBJ)/tests/fuzz/*.d) \
   $(wildcard $(OUT)/unit/*.d)
 

@@ -1,6 +1,7 @@
 /* Fills the history in memory with the minutes of many customers, as a daemon would in so many
  * hours, and prints what that took: by the table's own word, and of this process. */
 #include "adapters/memory/history/history_table.h"
+#include "proc.h"
 #include "services/history/record.h"
 #include "utils/buffer.h"
 
@@ -31,13 +32,9 @@ static uint64_t random_hash(void) {
   return (high << 33) ^ (low << 11) ^ random_below(1 << 12);
 }
 
-static long resident_bytes(void) {
-  long all = 0, resident = 0;
-  FILE *file = fopen("/proc/self/statm", "r");
-  if (!file) return 0;
-  if (fscanf(file, "%ld %ld", &all, &resident) != 2) resident = 0;
-  fclose(file);
-  return resident * sysconf(_SC_PAGESIZE);
+static uint64_t resident_bytes(void) {
+  uint64_t bytes;
+  return proc_rss_bytes(getpid(), &bytes) == AU_OK ? bytes : 0;
 }
 
 /* A shop of 5 to 100 people, twice as many by day as by night, up and down from minute to minute.
@@ -121,12 +118,12 @@ int main(int argc, char **argv) {
   (void)mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
   const map_seed seed = {1, 2};
   history_table *t;
-  long before = resident_bytes();
+  uint64_t before = resident_bytes();
   if (history_table_create(seed, (size_t)max_mb << 20, &t) != AU_OK) return 1;
   fill(t, customers, hours * 60, sessions);
-  printf("{\"table_bytes\":%zu,\"resident_bytes\":%ld,\"customers\":%zu,\"with_minutes\":%u}\n",
-         history_table_bytes(t), resident_bytes() - before, history_table_customers(t),
-         count_with_minutes(t, customers));
+  printf("{\"table_bytes\":%zu,\"resident_bytes\":%llu,\"customers\":%zu,\"with_minutes\":%u}\n",
+         history_table_bytes(t), (unsigned long long)(resident_bytes() - before),
+         history_table_customers(t), count_with_minutes(t, customers));
   history_table_free(t);
   return 0;
 }

@@ -27,13 +27,12 @@ au_status request_presence(request *r, const char *host, const char *action, con
                            const char *page) {
   buffer body;
   buffer_init(&body, REQUEST_MAX_BYTES);
+  const char *before = *page ? ",\"page\":\"" : "", *after = *page ? "\",\"visible\":true" : "";
   buffer_append_format(&body,
                        "{\"customerId\":\"%s-" CUSTOMER_DIGITS
                        "\",\"sessionId\":\"s-" SESSION_DIGITS
-                       "\",\"tabId\":\"t-1\",\"timestamp\":1234567890",
-                       prefix);
-  if (*page) buffer_append_format(&body, ",\"page\":\"%s\",\"visible\":true", page);
-  buffer_append_text(&body, "}");
+                       "\",\"tabId\":\"t-1\",\"timestamp\":1234567890%s%s%s}",
+                       prefix, before, page, after);
   begin(r);
   buffer_append_format(
       &r->bytes,

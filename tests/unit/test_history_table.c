@@ -35,6 +35,24 @@ static bool is_none(const unsigned char *bytes) {
   return is_record(bytes, 0);
 }
 
+/* The same numbers at each run. */
+static uint32_t random_of(uint64_t *state) {
+  *state = *state * 6364136223846793005u + 1442695040888963407u;
+  return (uint32_t)(*state >> 32);
+}
+
+/* A shop of some 60, by day more than by night. */
+static void a_minute_of_a_shop(uint32_t minute, uint64_t *state, unsigned char *out) {
+  uint32_t wave = minute % DAY < DAY / 2 ? minute % DAY / 12 : (DAY - minute % DAY) / 12;
+  uint32_t low = 30 + wave + random_of(state) % 8, high = low + random_of(state) % 8;
+  const record r = {.parts = 2,
+                    .min = low,
+                    .max = high,
+                    .mean = (low + high) / 2.0,
+                    .ema = 32 + wave + random_of(state) % 8000 / 1000.0};
+  record_pack(&r, out);
+}
+
 /* ---- series ----------------------------------------------------------------------- */
 
 static void put(series *s, const series_shape *shape, uint32_t at) {
@@ -103,6 +121,26 @@ static void a_late_record_comes_into_its_block(void **state) {
   assert_in_range(series_bytes(&s), packed + 1, 2 * packed);
   while (series_blocks(&s) > 0) series_drop_oldest(&s, &SERIES_MINUTES);
   assert_int_equal(series_bytes(&s), 0);
+}
+
+static void blocks_that_are_over_are_packed(void **state) {
+  (void)state;
+  enum { TEN_DAYS = 10 * DAY };
+  series minutes = {0}, hours = {0};
+  uint64_t numbers = 1;
+  for (uint32_t i = 0; i < TEN_DAYS; i++) {
+    unsigned char bytes[AU_RECORD_BYTES];
+    a_minute_of_a_shop(i, &numbers, bytes);
+    assert_int_equal(series_put(&minutes, &SERIES_MINUTES, i, bytes), AU_OK);
+    if (i % 60 == 0) assert_int_equal(series_put(&hours, &SERIES_HOURS, i / 60, bytes), AU_OK);
+  }
+  size_t day = series_bytes(&minutes), ten = series_bytes(&hours);
+  print_message("history_table: 25 hours of minutes have %zu bytes, 10 days of hours %zu\n", day,
+                ten);
+  assert_in_range(day, 1, 25 * 60 * AU_RECORD_BYTES / 2);
+  assert_in_range(ten, 1, 10 * 24 * AU_RECORD_BYTES * 3 / 4);
+  series_free(&minutes);
+  series_free(&hours);
 }
 
 /* ---- the table ----------------------------------------------------------------------- */
@@ -256,24 +294,6 @@ static void the_idle_are_forgotten(void **state) {
 #if !defined(__SANITIZE_ADDRESS__) /* whose allocator has another mallinfo: make history-memory */
 enum { CUSTOMERS = 50, DAYS = 92 };
 
-/* The same numbers at each run. */
-static uint32_t random_of(uint64_t *state) {
-  *state = *state * 6364136223846793005u + 1442695040888963407u;
-  return (uint32_t)(*state >> 32);
-}
-
-/* A shop of some 60, by day more than by night. */
-static void a_minute_of_a_shop(uint32_t minute, uint64_t *state, unsigned char *out) {
-  uint32_t wave = minute % DAY < DAY / 2 ? minute % DAY / 12 : (DAY - minute % DAY) / 12;
-  uint32_t low = 30 + wave + random_of(state) % 8, high = low + random_of(state) % 8;
-  const record r = {.parts = 2,
-                    .min = low,
-                    .max = high,
-                    .mean = (low + high) / 2.0,
-                    .ema = 32 + wave + random_of(state) % 8000 / 1000.0};
-  record_pack(&r, out);
-}
-
 /* Numbers that are nowhere alike. */
 static void a_minute_of_noise(uint32_t minute, uint64_t *state, unsigned char *out) {
   (void)minute;
@@ -329,6 +349,7 @@ int main(void) {
     cmocka_unit_test(a_series_keeps_a_day_and_no_more),
     cmocka_unit_test(gaps_and_order),
     cmocka_unit_test(a_late_record_comes_into_its_block),
+    cmocka_unit_test(blocks_that_are_over_are_packed),
     cmocka_unit_test(an_unknown_customer_is_zeros),
     cmocka_unit_test(peaks_are_of_a_day),
     cmocka_unit_test(sessions_are_of_a_day_and_a_week),
