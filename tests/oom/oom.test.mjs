@@ -58,7 +58,7 @@ function ask(port, text) {
     for (const event of ['end', 'error', 'close']) socket.on(event, end);
     socket.write(text);
   });
-  return within('an answer or an end', answer, 8000).finally(() => socket.destroy());
+  return within('an answer or an end', answer).finally(() => socket.destroy());
 }
 
 const post = (action, beat) => httpText('POST', `/presence/${action}`, { body: JSON.stringify(beat) });
@@ -284,7 +284,7 @@ async function failEach(p, action, row, stride) {
     waitFor('sockets and connections to end', async () => {
       const samples = await p.daemon.samples();
       return samples.get('au_websocket_sockets') === 0;
-    }, { timeoutMs: 5000 });
+    });
   for (let warm = 0; warm < 3; warm += 1) {
     p.arm = () => {};
     await action(p);
