@@ -9,7 +9,7 @@ import { Process, tempDir } from '../integration/harness.mjs';
 import { rowsOf, SCALES } from './bench/rows.mjs';
 
 const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'bench.mjs');
-const words = ['AU_DAEMON', 'AU_LOAD', 'AU_BARE'];
+const words = ['AU_DAEMON', 'AU_LOAD', 'AU_BARE', 'AU_FILL_HISTORY'];
 const binaries = Object.fromEntries(words.map((name) => [name, process.env[name]]).filter(([, value]) => value));
 
 function bench(env) {
