@@ -504,10 +504,11 @@ lint: deps-lint ## clang-format, clang-tidy, the include table, sizes, circles o
 format: ## apply clang-format
 	@clang-format -i $(C_FILES)
 
-docs: all $(OUT)/metrics-table ## write what is generated: options, metrics, log events, and the engines of the last `make browser`
+docs: all $(OUT)/metrics-table ## write what is generated: options, metrics, log events, close codes, and the engines of the last `make browser`
 	@$(DAEMON) --print-markdown > docs/reference/configuration.md
 	@tests/lint/metrics.sh $(OUT)/metrics-table --write
 	@node tests/docs/log_events.mjs --write
+	@node tests/docs/close_codes.mjs --write
 	@[ ! -d build/browser ] || $(BROWSER_ENV) node tests/browser/matrix.mjs --write
 
 # What is installed, and where: `uninstall` removes the same. A config file that is there stays.
