@@ -169,8 +169,9 @@ void options_print_markdown(FILE *to) {
       "| status | meaning |\n"
       "|---|---|\n"
       "| 0 | stopped as asked, or an action such as `--help` is done |\n"
-      "| 1 | could not start: a port in use, a log file that cannot be opened, no memory |\n"
-      "| 2 | the configuration is wrong |\n"
+      "| 1 | could not start, and may the next time: no memory |\n"
+      "| 2 | there is something to mend: a wrong configuration, a port in use, a log file that "
+      "cannot be opened. The unit does not start it again |\n"
       "| 130, 143 | a second `SIGINT`, `SIGTERM` ended it at once |\n\n"
       "With 1 and 2 one line on standard error says why.\n",
       to);
