@@ -428,7 +428,7 @@ browser: all ## run the SDK in Chromium, Firefox and WebKitGTK (ENGINES=all: eve
 	@$(BROWSER_ENV) AU_ENGINES=$(if $(ENGINES),$(ENGINE_NAMES),chromium) $(BROWSER_TEST) $(BROWSER_REST)
 	@$(BROWSER_ENV) AU_ENGINES=$(ENGINE_NAMES) node tests/browser/matrix.mjs
 
-packaging: all pages build/client/assets.c ## flags of builders, install and uninstall, pages, units, the npm package
+packaging: all pages build/client/assets.c ## flags of builders, install and uninstall, pages, units, the npm package, files for Kubernetes and Grafana
 	@node --test --test-concurrency=1 --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/packaging/*.test.mjs))
 
 docs-test: all pages $(ASSETS) ## paste and run what stands on the pages, check their links and code
