@@ -565,8 +565,11 @@ dist: build/client/assets.c ## make build/active-users-VERSION.tar.gz, a source 
 	  --mtime=@$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} -c $(DIST) | gzip -9n > build/$(DIST).tar.gz
 	@echo build/$(DIST).tar.gz
 
-npm-package: build/client/assets.c ## make build/active-users-client-VERSION.tgz
+NPM_PACKAGE := active-users-client-$(VERSION)
+npm-package: build/client/assets.c ## make build/active-users-client-VERSION.tgz, and where its files come from
 	@cd build/client && npm pack --silent --pack-destination ..
+	@node src/packaging/provenance.mjs build/$(NPM_PACKAGE).tgz > build/$(NPM_PACKAGE).provenance.json
+	@echo $(NPM_PACKAGE).provenance.json
 
 # debian/ stands at the top of a package's source only: src/packaging/stage.sh puts it there.
 DEB_PACKAGE := debhelper dpkg-dev fakeroot lintian
