@@ -439,7 +439,7 @@ browser: all ## run the SDK in Chromium, Firefox and WebKitGTK (ENGINES=all: eve
 	@$(BROWSER_ENV) AU_ENGINES=$(if $(ENGINES),$(ENGINE_NAMES),chromium) $(BROWSER_TEST) $(BROWSER_REST)
 	@$(BROWSER_ENV) AU_ENGINES=$(ENGINE_NAMES) node tests/browser/matrix.mjs
 
-packaging: all pages build/client/assets.c ## flags of builders, install and uninstall, pages, units, the npm package
+packaging: all pages build/client/assets.c ## flags of builders, install and uninstall, pages, units, the npm package, files for Kubernetes and Grafana
 	@node --test --test-concurrency=1 --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/packaging/*.test.mjs))
 
 docs-test: all pages $(ASSETS) ## paste and run what stands on the pages, check their links and code
@@ -517,10 +517,11 @@ lint: deps-lint ## clang-format, clang-tidy, the include table, sizes, circles o
 format: ## apply clang-format
 	@clang-format -i $(C_FILES)
 
-docs: all $(OUT)/metrics-table ## write what is generated: options, metrics, log events, and the engines of the last `make browser`
+docs: all $(OUT)/metrics-table ## write what is generated: options, metrics, log events, close codes, and the engines of the last `make browser`
 	@$(DAEMON) --print-markdown > docs/reference/configuration.md
 	@tests/lint/metrics.sh $(OUT)/metrics-table --write
 	@node tests/docs/log_events.mjs --write
+	@node tests/docs/close_codes.mjs --write
 	@[ ! -d build/browser ] || $(BROWSER_ENV) node tests/browser/matrix.mjs --write
 
 # What is installed, and where: `uninstall` removes the same. A config file that is there stays.
@@ -577,8 +578,11 @@ dist: build/client/assets.c ## make build/active-users-VERSION.tar.gz, a source 
 	  --mtime=@$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} -c $(DIST) | gzip -9n > build/$(DIST).tar.gz
 	@echo build/$(DIST).tar.gz
 
-npm-package: build/client/assets.c ## make build/active-users-client-VERSION.tgz
+NPM_PACKAGE := active-users-client-$(VERSION)
+npm-package: build/client/assets.c ## make build/active-users-client-VERSION.tgz, and where its files come from
 	@cd build/client && npm pack --silent --pack-destination ..
+	@node src/packaging/provenance.mjs build/$(NPM_PACKAGE).tgz > build/$(NPM_PACKAGE).provenance.json
+	@echo $(NPM_PACKAGE).provenance.json
 
 # debian/ stands at the top of a package's source only: src/packaging/stage.sh puts it there.
 DEB_PACKAGE := debhelper dpkg-dev fakeroot lintian
