@@ -126,6 +126,7 @@ static void begin(person *p, instance *d, int tab, deed what, int64_t grace_ms) 
   if (!a) abort();
   *a = (act){.who = p, .host = instance_host(d), .at = d};
   au_beat beat = beat_of(p, tab, room);
+  beat.can_wait = what == BEAT && rng_below(&people.random, 2) == 0;
   instance_enter(d);
   bool passed_on = what == LEAVE && is_passed_on(p, d, tab, &beat);
   model_op_begin(&a->op, p->session, passed_on ? p->socket_tab : tab, a->host,

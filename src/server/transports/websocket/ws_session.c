@@ -262,6 +262,7 @@ static void renew_session(ws_socket *s, const au_beat *said) {
   au_beat beat = presence_tab_beat(s->tab);
   beat.page = said->page;
   beat.visibility = said->visibility;
+  beat.can_wait = !is_news; /* the pong is sent already */
   s->renewing = true;
   s->refs++;
   au_status status = admit(s, &beat);
