@@ -161,7 +161,8 @@ const pages = [];
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 async function untilThere(isThere) {
   while (!isThere()) {
-    if (Date.now() - arrivedAt > STUCK_MS) {
+    const nobodyCan = arrived === 0 && totals.errors >= Math.min(mine, AT_ONCE);
+    if (nobodyCan || Date.now() - arrivedAt > STUCK_MS) {
       process.stderr.write(`${arrived} of ${mine} are there; ${totals.errors} errors, first ${totals.why || 'none'}\n`);
       process.exit(1);
     }
@@ -194,4 +195,4 @@ for (const { socket } of pages) totals.bytes += bytesOf(socket());
 isMeasured = false;
 isOver = true;
 process.stdout.write(`${JSON.stringify(totals)}\n`);
-process.exit(0);
+// Who goes now would be measured too: it stays until it is stopped.
