@@ -69,6 +69,8 @@ const PROTOCOLS = {
     path: '/ws/active-users',
     hello: (ws, who) => ws.send(JSON.stringify({ type: 'auth', ...who })),
     beat: (ws) => ws.send(`{"type":"ping","timestamp":${Date.now()}}`),
+    // As the SDK, which pings before the daemon does, after 30 s.
+    beatMs: 29_000,
     come: () => {},
     // As the SDK does: the close of the socket says that the page goes.
     go: () => {},
@@ -132,12 +134,13 @@ async function live(i) {
   });
   let page = 0;
   const beat = () => ws.readyState === 1 && speak.beat(ws, who);
+  const { beatMs = BEAT_MS } = speak;
   setTimeout(
     () => {
       beat();
-      setInterval(beat, BEAT_MS);
+      setInterval(beat, beatMs);
     },
-    (i / people) * BEAT_MS,
+    (i / people) * beatMs,
   );
   const next = async () => {
     if (isOver) return;
