@@ -37,7 +37,7 @@ au_status server_create_webhooks(au_server *server) {
       .store = server->store,
       .leads = leads,
       /* A lease ends after 1.5 intervals; who leads then knows it at its next look. */
-      .settle_ms = 2 * (int64_t)server->config.ema_interval_ms + 2 * WEBHOOKS_INTERVAL_MS,
+      .settle_ms = 2 * (int64_t)server->config.ema_interval_ms + (int64_t)2 * WEBHOOKS_INTERVAL_MS,
       .tell = tell_webhook,
       .arg = server,
   };

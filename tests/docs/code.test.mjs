@@ -31,7 +31,7 @@ declare const process: any, Buffer: any;
 const kinds = ['js', 'jsx', 'ts', 'tsx'];
 const scripts = blocksOf(...kinds).filter((block) => !reasonNotToRun(block));
 
-test('TypeScript takes the code of the pages', { timeout: 120_000 }, async (t) => {
+test('TypeScript takes the code of the pages', { timeout: 600_000 }, async (t) => {
   const dir = await mkdtemp(path.join(os.tmpdir(), 'docs-'));
   t.after(() => rm(dir, { recursive: true, force: true }));
   await mkdir(path.join(dir, 'node_modules'));

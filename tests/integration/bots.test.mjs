@@ -141,7 +141,7 @@ for (const store of STORES)
     });
 
     test('they end with their TTL, by a leave and after a grace', async (t) => {
-      const quick = await startOn(store, t, { ...APART, 'presence-ttl': 1, 'ema-interval': 200 });
+      const quick = await startOn(store, t, { ...APART, 'presence-ttl': 2, 'ema-interval': 200 });
       const customerId = freshId();
       const beat = aBeat({ customerId });
       await must(quick, 'join', beat, GOOGLE);

@@ -254,23 +254,34 @@ static void a_planned_move(void **state) {
   }
 }
 
-/* Of Redis 6.2, which puts the error of a command in a script behind its own. */
+/* Redis 6.2 puts the error of a command in a script behind its own. What a user may not do there
+ * has no code in any version. */
 static void an_error_in_a_script(void **state) {
   static const struct {
     const char *says;
     bool is_of_key;
+    const char *reason; /* NULL: an error */
   } cases[] = {
       {"-ERR Error running script (call to f_0a): @user_script:1: WRONGTYPE Operation against a "
        "key holding the wrong kind of value\r\n",
-       true},
+       true, "a key has the wrong type"},
       {"-WRONGTYPE Operation against a key holding the wrong kind of value script: 0a, on "
        "@user_script:1.\r\n",
-       true},
+       true, "a key has the wrong type"},
       {"-ERR Error running script (call to f_0a): @user_script:1: user_script:1: no field\r\n",
-       false},
-      {"-ERR Error running script\r\n", false},
-      {"-ERR Error running script (call to f_0a): @user_script:\r\n", false},
-      {"-ERR Error running script (call to f_0a): @user_script:1: \r\n", false},
+       false, NULL},
+      {"-ERR Error running script\r\n", false, NULL},
+      {"-ERR Error running script (call to f_0a): @user_script:\r\n", false, NULL},
+      {"-ERR Error running script (call to f_0a): @user_script:1: \r\n", false, NULL},
+      {"-ERR Error running script (call to f_0a): @user_script:1: The user executing the script "
+       "can't run this command or subcommand\r\n",
+       false, "redis does not permit a command or key"},
+      {"-ERR The user executing the script can't run this command or subcommand script: 0a, on "
+       "@user_script:1.\r\n",
+       false, "redis does not permit a command or key"},
+      {"-ERR ACL failure in script: User default has no permissions to run the 'zadd' command "
+       "script: 0a, on @user_script:1.\r\n",
+       false, "redis does not permit a command or key"},
   };
   cluster_case *c = *state;
   bench_start(c->b);
@@ -280,7 +291,8 @@ static void an_error_in_a_script(void **state) {
     c->nodes[0].says = NULL;
     bool is_stale = do_sample(c->b, "d").sample.stale;
     if (is_stale == cases[i].is_of_key) fail_msg("%s", cases[i].says);
-    if (cases[i].is_of_key) assert_string_equal(reason(c), "a key has the wrong type");
+    const char *want = cases[i].reason ? cases[i].reason : "redis answers with an error";
+    assert_non_null(strstr(reason(c), want));
     RUN_UNTIL(c->b, is_well(c->b->store));
   }
 }

@@ -11,7 +11,7 @@ export const PATIENCE_MS = 20_000;
  * A file's tests, run a few at a time because most of them wait for timers of the daemon.
  * `define` gets a function to declare tests with and the context that shared processes belong to.
  */
-export function suite(name, define, { concurrency = 4, timeoutMs = 90_000 } = {}) {
+export function suite(name, define, { concurrency = 4, timeoutMs = 300_000 } = {}) {
   test(name, { concurrency }, async (context) => {
     const running = [];
     const declare = (title, fn) => {

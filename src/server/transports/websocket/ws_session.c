@@ -123,7 +123,12 @@ static bool may_act(ws_socket *s, const wire_beat *who, int64_t *left_ms) {
     s->origin = NULL;
     return true;
   }
-  if (verdict == TOKEN_NO_MEMORY || pay_for_refusal(s)) refuse_token(s, verdict);
+  if (verdict != TOKEN_NO_MEMORY) {
+    au_slice origin = s->origin ? slice_of(s->origin) : (au_slice){NULL, 0};
+    refusal_log_add(&s->ws->refusals, REFUSAL_TOKEN, origin, clock_mono_ms(config->clock));
+    if (!pay_for_refusal(s)) return false;
+  }
+  refuse_token(s, verdict);
   return false;
 }
 

@@ -29,9 +29,18 @@ static bool begins_with(au_slice text, const char *word) {
   return text.len >= len && memcmp(text.ptr, word, len) == 0;
 }
 
+/* The same reason in a script has no code: of Redis before 7.2, and since. */
+static const char *const not_permitted[] = {"The user executing the script can't run",
+                                            "ACL failure in script"};
+
+static bool is_not_permitted(au_slice text) {
+  if (begins_with(text, "ERR ")) text = (au_slice){text.ptr + 4, text.len - 4};
+  return begins_with(text, not_permitted[0]) || begins_with(text, not_permitted[1]);
+}
+
 /* Before 7.0 the error of a command in a script stands behind "ERR Error running script (call to
  * f_…): @user_script:1: ". */
-static au_slice error_of(const redisReply *reply) {
+static au_slice script_error_of(const redisReply *reply) {
   static const char place[] = "@user_script:", mark[] = ": ";
   au_slice text = {reply->str, reply->len};
   if (!begins_with(text, "ERR Error running script")) return text;
@@ -43,6 +52,11 @@ static au_slice error_of(const redisReply *reply) {
   if (!at) return text;
   at += sizeof mark - 1;
   return (au_slice){at, (size_t)(end - at)};
+}
+
+static au_slice error_of(const redisReply *reply) {
+  au_slice text = script_error_of(reply);
+  return is_not_permitted(text) ? slice_of("NOPERM") : text;
 }
 
 bool redis_reply_is_error_code(const redisReply *reply, const char *code) {
