@@ -131,13 +131,15 @@ ALL_LDFLAGS  := -pie -Wl,-z,relro,-z,now $(SAN_LD) $(LDFLAGS)
 LDLIBS     := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lm
 
 # The load generator, and the server of a hundred lines that the daemon is measured against.
-LOAD_SRC := $(filter-out tests/load/bare.c,$(wildcard tests/load/*.c))
+LOAD_SRC := $(filter-out tests/load/bare.c tests/load/fill_history.c,$(wildcard tests/load/*.c))
 LOAD_OBJ := $(LOAD_SRC:%.c=$(OBJ)/%.o)
 LOAD_LIB := $(OBJ)/load.a
 LOAD     := $(OUT)/au-load
 BARE     := $(OUT)/bare
+FILL     := $(OUT)/fill-history
 FAIL_MALLOC := build/fail_malloc.so
-BENCH_ENV = AU_DAEMON=$(abspath $(DAEMON)) AU_LOAD=$(abspath $(LOAD)) AU_BARE=$(abspath $(BARE))
+BENCH_ENV = AU_DAEMON=$(abspath $(DAEMON)) AU_LOAD=$(abspath $(LOAD)) AU_BARE=$(abspath $(BARE)) \
+            AU_FILL_HISTORY=$(abspath $(FILL))
 
 # The many connections of the attack suite.
 FLOOD_SRC  := $(wildcard tests/attack/*.c)
@@ -233,6 +235,10 @@ $(BARE): tests/load/bare.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(WARN) $(ALL_LDFLAGS) -o $@ $<
 
+$(FILL): $(OBJ)/tests/load/fill_history.o $(LOAD_LIB) $(INNER)
+	@echo "  ld  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lm
+
 $(FLOOD): $(FLOOD_OBJ)
 	@echo "  ld  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
@@ -252,7 +258,7 @@ $(SIM): $(SIM_OBJ) $(INNER)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(SIM_OBJ) $(INNER) $(LDLIBS)
 
 
--include $(FIXTURE_OBJ:.o=.d) $(FLOOD_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(LOAD_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) \
+-include $(OBJ)/tests/load/fill_history.d $(FIXTURE_OBJ:.o=.d) $(FLOOD_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(LOAD_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) \
   $(wildcard $(OBJ)/tests/fuzz/*.d) \
   $(wildcard $(OUT)/unit/*.d)
 
@@ -329,7 +335,7 @@ unit: ## run the C unit tests (ASan + UBSan)
 # What counts the bytes of malloc itself, which the sanitizers replace.
 .PHONY: history-memory
 history-memory: $(OUT)/unit/test_history_table ## compare what the history counts with what it allocates
-	@$<
+	@GLIBC_TUNABLES=glibc.malloc.tcache_count=0 $<
 
 .PHONY: run-unit
 run-unit: $(UNIT_BIN)
@@ -382,7 +388,7 @@ integration: all $(OUT)/embed ## run the integration tests against the built dae
 client: $(ASSETS) ## run the unit tests of the browser SDK
 	@node --test --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/client/*.test.mjs))
 
-load: all $(BARE) ## run the tests of au-load and of the benchmark
+load: all $(BARE) $(FILL) ## run the tests of au-load and of the benchmark
 	@$(BENCH_ENV) node --test --test-concurrency=1 --test-reporter=$(if $(CI),tap,spec) \
 	  $(sort $(wildcard tests/load/*.test.mjs))
 
@@ -390,7 +396,7 @@ bench: deps ## measure the daemon beside its peers (BENCH=quick, ROWS=http,storm
 	@$(MAKE) --no-print-directory bench-built
 
 .PHONY: bench-built
-bench-built: all $(BARE)
+bench-built: all $(BARE) $(FILL)
 	@$(BENCH_ENV) BENCH=$(BENCH) ROWS=$(ROWS) node tests/load/bench.mjs
 
 conformance: deps ## HTTP and WebSocket by the letter: ours beside nginx and ws (installs)
@@ -433,7 +439,7 @@ browser: all ## run the SDK in Chromium, Firefox and WebKitGTK (ENGINES=all: eve
 	@$(BROWSER_ENV) AU_ENGINES=$(if $(ENGINES),$(ENGINE_NAMES),chromium) $(BROWSER_TEST) $(BROWSER_REST)
 	@$(BROWSER_ENV) AU_ENGINES=$(ENGINE_NAMES) node tests/browser/matrix.mjs
 
-packaging: all pages build/client/assets.c ## flags of builders, install and uninstall, pages, units, the npm package
+packaging: all pages build/client/assets.c ## flags of builders, install and uninstall, pages, units, the npm package, files for Kubernetes and Grafana
 	@node --test --test-concurrency=1 --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/packaging/*.test.mjs))
 
 docs-test: all pages $(ASSETS) ## paste and run what stands on the pages, check their links and code
@@ -498,7 +504,7 @@ lint: deps-lint ## clang-format, clang-tidy, the include table, sizes, circles o
 	@tests/lint/sizes.sh
 	@tests/lint/threats.sh
 	@tests/lint/headers.sh $(CC) $(ALL_CPPFLAGS)
-	@clang-tidy --quiet --warnings-as-errors='*' $(LIB_SRC) $(MAIN_SRC) $(LOAD_SRC) $(FLOOD_SRC) tests/load/bare.c -- \
+	@clang-tidy --quiet --warnings-as-errors='*' $(LIB_SRC) $(MAIN_SRC) $(LOAD_SRC) $(FLOOD_SRC) tests/load/bare.c tests/load/fill_history.c -- \
 	  -std=c11 $(ALL_CPPFLAGS) \
 	  2> >(grep -v 'warnings generated' >&2)
 	@$(MAKE) --no-print-directory WERROR=1 all
@@ -511,10 +517,11 @@ lint: deps-lint ## clang-format, clang-tidy, the include table, sizes, circles o
 format: ## apply clang-format
 	@clang-format -i $(C_FILES)
 
-docs: all $(OUT)/metrics-table ## write what is generated: options, metrics, log events, and the engines of the last `make browser`
+docs: all $(OUT)/metrics-table ## write what is generated: options, metrics, log events, close codes, and the engines of the last `make browser`
 	@$(DAEMON) --print-markdown > docs/reference/configuration.md
 	@tests/lint/metrics.sh $(OUT)/metrics-table --write
 	@node tests/docs/log_events.mjs --write
+	@node tests/docs/close_codes.mjs --write
 	@[ ! -d build/browser ] || $(BROWSER_ENV) node tests/browser/matrix.mjs --write
 
 # What is installed, and where: `uninstall` removes the same. A config file that is there stays.
@@ -571,8 +578,11 @@ dist: build/client/assets.c ## make build/active-users-VERSION.tar.gz, a source 
 	  --mtime=@$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} -c $(DIST) | gzip -9n > build/$(DIST).tar.gz
 	@echo build/$(DIST).tar.gz
 
-npm-package: build/client/assets.c ## make build/active-users-client-VERSION.tgz
+NPM_PACKAGE := active-users-client-$(VERSION)
+npm-package: build/client/assets.c ## make build/active-users-client-VERSION.tgz, and where its files come from
 	@cd build/client && npm pack --silent --pack-destination ..
+	@node src/packaging/provenance.mjs build/$(NPM_PACKAGE).tgz > build/$(NPM_PACKAGE).provenance.json
+	@echo $(NPM_PACKAGE).provenance.json
 
 # debian/ stands at the top of a package's source only: src/packaging/stage.sh puts it there.
 DEB_PACKAGE := debhelper dpkg-dev fakeroot lintian

@@ -15,7 +15,8 @@
 #include "utils/log.h"
 #include "utils/net/authority.h"
 
-enum { EXIT_DONE = 0, EXIT_NOT_STARTED = 1, EXIT_BAD_CONFIG = 2, EXIT_SIGNAL = 128 };
+/* 2 is what a person has to mend: the unit does not try again. */
+enum { EXIT_DONE = 0, EXIT_NOT_STARTED = 1, EXIT_MEND = 2, EXIT_SIGNAL = 128 };
 
 enum { SIGNALS = 3, PASSED_MAX = 8 };
 static const int signals[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
@@ -49,7 +50,7 @@ static const char *located_error(const options *opts) {
 }
 
 static int exit_status_of(au_status status) {
-  return status == AU_EINVAL ? EXIT_BAD_CONFIG : EXIT_NOT_STARTED;
+  return status == AU_EINVAL || status == AU_ELISTEN ? EXIT_MEND : EXIT_NOT_STARTED;
 }
 
 static void warn_of_exposed(const char *flag, const char *where, bool in_file) {
@@ -212,7 +213,7 @@ static int run_daemon(app *a) {
   if (log_open(config->log_file) != AU_OK) {
     fprintf(stderr, "active-users: log-file: cannot open %s: %s\n", config->log_file,
             log_open_error());
-    return EXIT_NOT_STARTED;
+    return EXIT_MEND;
   }
   log_configure(config->log_level, config->log_format);
   process_set_descriptor_limit(config->max_connections);

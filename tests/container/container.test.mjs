@@ -1,7 +1,8 @@
 // The image and docker/compose.yaml, run for real: `make test-container` (as root, minutes).
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 
 import { defer, waitFor } from '../integration/harness/wait.mjs';
@@ -27,7 +28,8 @@ test('the image', { timeout: 900_000 }, async (t) => {
 
   await t.test('says what it is and runs as nobody', () => {
     assert.equal(image.Config.User, '10001:10001');
-    assert.match(image.Config.Labels['org.opencontainers.image.version'], /^\d+\.\d+\.\d+/);
+    const version = readFileSync(path.join(ROOT, 'VERSION'), 'utf8').trim();
+    assert.equal(image.Config.Labels['org.opencontainers.image.version'], version);
     assert.match(image.Config.Labels['org.opencontainers.image.revision'], /^[0-9a-f]{40}$/);
     assert.deepEqual((image.Healthcheck ?? image.Config.Healthcheck).Test, ['CMD', '/usr/bin/active-users', 'check']);
     assert.deepEqual(image.Config.Entrypoint, ['/usr/bin/active-users']);

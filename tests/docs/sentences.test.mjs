@@ -4,9 +4,9 @@ import test from 'node:test';
 
 import { pages } from './kit/pages.mjs';
 
-const MAX_WORDS = 25; // aim at 20
+const MAX_WORDS = 20;
 
-const isForEverybody = ({ file }) => /^(docs\/(howto\/|getting-started|faq)|README\.md|CONTRIBUTING)/.test(file);
+const isForEverybody = ({ file }) => /^(docs\/(howto\/|reference\/|getting-started|faq)|README\.md|CONTRIBUTING)/.test(file);
 const isItem = (text) => /^\s*([-*]|\d+\.) /.test(text);
 const isNoProse = (text) => /^\s*(\||#|<!--|!\[|$)/.test(text) || text.includes(' · ');
 

@@ -40,28 +40,28 @@ suite('what stops the start', async (test, shared) => {
   };
 
   for (const flag of ['http-port', 'ws-port']) {
-    test(`${flag} in use: status 1 and one line that names the port`, async (t) => {
+    test(`${flag} in use: status 2 and one line that names the port`, async (t) => {
       const server = net.createServer().listen(0, '127.0.0.1');
       await new Promise((resolve) => server.once('listening', resolve));
       defer(t, () => server.close());
       const { port } = server.address();
       const others = { 'http-port': ['--ws-port=0'], 'ws-port': ['--http-port=0'] }[flag];
       const result = await run(DAEMON, ['--host=127.0.0.1', `--${flag}=${port}`, ...others]);
-      assert.match(complaint(result, 1), new RegExp(String(port)));
+      assert.match(complaint(result, 2), new RegExp(String(port)));
     });
   }
 
-  test('an address that is not ours: status 1 and one line', async () => {
-    complaint(await run(DAEMON, ['--host=192.0.2.1', '--http-port=0', '--ws-port=0']), 1);
+  test('an address that is not ours: status 2 and one line', async () => {
+    complaint(await run(DAEMON, ['--host=192.0.2.1', '--http-port=0', '--ws-port=0']), 2);
   });
 
-  test('a log file that cannot be opened: status 1 and one line that names it', async () => {
+  test('a log file that cannot be opened: status 2 and one line that names it', async () => {
     const result = await run(DAEMON, [
       '--http-port=0',
       '--ws-port=0',
       `--log-file=${dir}/none/au.log`,
     ]);
-    assert.match(complaint(result, 1), /au\.log/);
+    assert.match(complaint(result, 2), /au\.log/);
   });
 
   const badFlags = [

@@ -140,14 +140,14 @@ suite('logs', async (test) => {
   ];
 
   for (const [name, make] of NO_LOGS) {
-    test(`${name} as log file: status 1 and one line, at SIGHUP the old file is kept`, async (t) => {
+    test(`${name} as log file: status 2 and one line, at SIGHUP the old file is kept`, async (t) => {
       const dir = await tempDir(t);
       const bad = path.join(dir, 'bad');
       const server = make(bad);
       if (server instanceof net.Server) defer(t, () => server.close());
       const refused = new Process(DAEMON, ['--http-port=0', '--ws-port=0', `--log-file=${bad}`]);
       defer(t, () => refused.kill('SIGKILL'));
-      assert.deepEqual(await refused.waitExit(), { code: 1, signal: null }, refused.stderr);
+      assert.deepEqual(await refused.waitExit(), { code: 2, signal: null }, refused.stderr);
       assert.match(refused.stderr, /^active-users: log-file: cannot open \S+bad: [^\n]+\n$/);
 
       const file = path.join(dir, 'au.log');

@@ -81,6 +81,16 @@ suite('mistakes at the start', async (test, shared) => {
       '--redis-url: must begin with redis://, rediss://, redis+sentinel://, redis+cluster:// or unix://; you gave http://',
     ],
     [
+      'a wildcard without its scheme',
+      [...FREE, '--allowed-origins=https://a.example, *.shop.example'],
+      '--allowed-origins: "*.shop.example": an origin is scheme://host or scheme://host:port, as in https://shop.example or https://*.shop.example',
+    ],
+    [
+      'an origin with a slash',
+      [...FREE, '--allowed-origins=https://shop.example/'],
+      '--allowed-origins: "https://shop.example/": an origin ends with its host or port: no path, and no slash at its end',
+    ],
+    [
       'a host that is a name',
       [...FREE, '--host=nowhere'],
       '--host: cannot listen on host nowhere, port 0: not an IPv4 or IPv6 address',
@@ -115,7 +125,7 @@ suite('mistakes at the start', async (test, shared) => {
       await new Promise((resolve) => server.once('listening', resolve));
       defer(t, () => server.close());
       const { port } = server.address();
-      const says = await complaint(['--host=127.0.0.1', ...FREE, `--${flag}=${port}`], {}, 1);
+      const says = await complaint(['--host=127.0.0.1', ...FREE, `--${flag}=${port}`]);
       assert.equal(
         says,
         `cannot listen on host 127.0.0.1, port ${port}: address already in use, perhaps by another ` +
@@ -249,6 +259,12 @@ suite('mistakes with Redis', async (test) => {
     );
   });
 
+  test('a database that it does not have', async (t) => {
+    const { port } = await startRedis(t);
+    const reason = 'redis does not have the database of the URL';
+    await failed(t, `redis://127.0.0.1:${port}/99`, { host: '127.0.0.1', port, reason });
+  });
+
   test('a cluster at one Redis', async (t) => {
     const { port } = await startRedis(t);
     const reason = 'this redis is no cluster: use redis://';
@@ -368,6 +384,27 @@ suite('mistakes of clients', async (test, shared) => {
         requests: 1,
       })),
     );
+  });
+
+  test('no token where one is asked for: one line for requests and one for sockets, with the origin', async (t) => {
+    const strict = await startDaemon(t, { 'token-secret': 'x'.repeat(32) });
+    const origin = 'https://shop.example';
+    const lines = (count) =>
+      waitFor(`line ${count}`, () => {
+        const told = strict.log.filter(({ event }) => event === 'requests without a token that is good for them are refused');
+        return told.length >= count && told;
+      });
+    for (let i = 0; i < 3; i += 1)
+      await said(strict.post('join', beat, { ...JSON_BODY, origin }), 401, 'a token is required');
+    await lines(1);
+    for (let i = 0; i < 3; i += 1) {
+      const socket = await Socket.open(t, strict.wsPort, { headers: { origin } });
+      socket.send({ type: 'auth', ...beat });
+      const { code, reason } = await socket.waitClose();
+      assert.deepEqual({ code, reason }, { code: 4401, reason: 'a token is required' });
+    }
+    const told = await lines(2);
+    assert.deepEqual(told.map(({ origin, requests }) => [origin, requests]), [[origin, 1], [origin, 1]]);
   });
 
   test('close frames say why', async (t) => {

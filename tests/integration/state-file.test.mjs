@@ -179,7 +179,7 @@ suite('state file', (test) => {
     const holder = await startDaemon(t);
     const flags = { host: '127.0.0.1', 'http-port': holder.httpPort, 'state-file': file };
     const { code } = await run(DAEMON, flagsOf(flags));
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.deepEqual(await readFile(file), whole);
   });
 });

@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
 # Builds the Debian packages in a tree of a release, then installs, runs, upgrades and purges them in
-# another one that has no compiler. Needs root, debootstrap and the package mirror.
+# another one that has no compiler and a systemd of its own. Needs root, debootstrap and the package mirror.
 #   tests/packaging/deb.sh bookworm|trixie    after `make dist`
 # DEBS=build/deb takes packages that were built on this machine, of the same release of Debian.
 set -eu
 cd "$(dirname "$0")/../.."
 suite=$1
-version=$(sed -n 's/^VERSION := //p' Makefile)
+version=$(cat VERSION)
 work=$(mktemp -d)
 umount_all() { for tree in build clean; do umount "$work/$tree/proc" 2>/dev/null || true; done; }
-trap 'umount_all; rm -rf "$work"' EXIT
+end() {
+  [ -z "${boot:-}" ] || { kill "$boot" 2>/dev/null && wait "$boot"; } || true
+  umount_all
+  rm -rf --one-file-system "$work"
+}
+trap end EXIT
 say() { echo "$suite: $*"; }
 quiet() { "$@" >"$work/log" 2>&1 || { tail -40 "$work/log" >&2; exit 1; }; }
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
@@ -50,51 +55,58 @@ build_packages() {
   in_build sh -c 'apt-get install -y -q ./src/libactive-users-dev_*.deb'
   in_build sh -c "cd /src/active-users-$version && cc tests/integration/embed.c \
   \$(pkg-config --cflags --libs active_users) -o /src/embed"
+  in_build pkg-config --modversion active_users
+  grep -qx "$version" "$work/log"
   say "a program links with libactive-users-dev"
   DEBS=$work/build/src
 }
 [ -n "${DEBS:-}" ] || build_packages
 
-# ---- install and run, without a compiler -----------------------------------------------------------
+# ---- what is in it ---------------------------------------------------------------------------------
 deb=active-users_$version-1_$(dpkg --print-architecture).deb
-cp "$DEBS/$deb" "$work/clean/"
+listed=$(dpkg-deb -c "$DEBS/$deb" | awk '{sub(/^\.(\/usr)?/, "", $6); print $6}')
+for file in /lib/systemd/system/active-users.service /lib/systemd/system/active-users@.service \
+  /lib/systemd/system/active-users.socket /bin/active-users /bin/au-load /etc/active-users.conf \
+  /share/man/man1/active-users.1.gz /share/man/man1/au-load.1.gz /share/man/man5/active-users.conf.5.gz; do
+  grep -qxF "$file" <<<"$listed" || { say "$deb has no $file" >&2; exit 1; }
+done
+for unit in active-users.service active-users@.service; do
+  dpkg-deb --fsys-tarfile "$DEBS/$deb" | tar -xO --wildcards "*/systemd/system/$unit" | grep -qx RestartPreventExitStatus=2
+done
+say "has its units, the socket, its pages and its configuration"
+
+# ---- install and run, without a compiler: in a tree where systemd is process 1 ---------------------
+cp "$DEBS/$deb" "$work/clean/first.deb"
 in_clean apt-get update -q
-in_clean apt-get install -y -q --no-install-recommends "./$deb" curl
-grep -q '^active-users:' "$work/clean/etc/passwd"
+in_clean apt-get install -y -q --no-install-recommends systemd systemd-sysv curl
+in_clean apt-get satisfy -y -q --no-install-recommends "$(dpkg-deb -f "$DEBS/$deb" Depends)"
 ! chroot "$work/clean" sh -c 'command -v cc' || exit 1
-[ -L "$work/clean/etc/systemd/system/multi-user.target.wants/active-users.service" ]
-run() { # the daemon as the unit starts it; its answers to the commands that follow
-  # shellcheck disable=SC2016
-  quiet chroot "$work/clean" sh -c '
-    AU_CONFIG=/etc/active-users.conf setpriv --reuid active-users --regid active-users --clear-groups \
-      /usr/bin/active-users --host 127.0.0.1 --http-port 13801 --ws-port 13803 --log-format json >/tmp/out 2>&1 &
-    pid=$!
-    until curl -fsS http://127.0.0.1:13801/ready 2>/dev/null || ! kill -0 $pid; do sleep 0.1; done
-    curl -fsS http://127.0.0.1:13801/health && curl -fsS http://127.0.0.1:13801/client.js | grep -q ActiveUsers
-    answered=$?
-    kill $pid; wait $pid; ended=$?
-    cat /tmp/out; [ $answered = 0 ] && [ $ended = 0 ]'
+chroot "$work/clean" dpkg-deb -R /first.deb /next
+sed -i "s/^Version: .*/Version: $version-2/" "$work/clean/next/DEBIAN/control"
+in_clean dpkg-deb -b /next /next.deb
+rm -rf "$work/clean/next"
+cp tests/packaging/deb-inside.sh "$work/clean/inside.sh"
+umount_all
+
+tests/packaging/boot.sh "$work/clean" "$work/pid" >"$work/boot.log" 2>&1 &
+boot=$!
+enter() {
+  nsenter -t "$(cat "$work/pid")" --mount --pid --uts --ipc --net --cgroup --root --wd \
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive "$@"
 }
-run
-say "installed, answers with its script, stops with 0"
-
-# ---- upgrade: the setting of the operator stays ------------------------------------------------------
-echo 'presence-ttl = 77' >>"$work/clean/etc/active-users.conf"
-chroot "$work/clean" dpkg-deb -R "/$deb" /tmp/next
-sed -i "s/^Version: .*/Version: $version-2/" "$work/clean/tmp/next/DEBIAN/control"
-in_clean dpkg-deb -b /tmp/next /next.deb
-in_clean apt-get install -y -q /next.deb
-grep -q 'presence-ttl = 77' "$work/clean/etc/active-users.conf"
-chroot "$work/clean" dpkg-query -W -f '${Version}\n' active-users | grep -qx "$version-2"
-run
-say "upgraded, and the config file is as it was changed"
-
-# ---- remove, and purge -----------------------------------------------------------------------------
-in_clean apt-get remove -y -q active-users
-[ -e "$work/clean/etc/active-users.conf" ] && [ ! -e "$work/clean/usr/bin/active-users" ]
-mkdir -p "$work/clean/var/log/active-users" "$work/clean/var/lib/active-users"
-in_clean apt-get purge -y -q active-users
-rm -rf "$work/clean/tmp/next" "$work/clean/$deb"
-left=$(cd "$work/clean" && find etc usr var lib -name '*active-users*' -not -path 'var/lib/dpkg/*' -not -path 'var/lib/apt/*' -not -path 'var/cache/*')
-[ -z "$left" ] || { say "purge leaves $left" >&2; exit 1; }
-say "purged, and nothing is left"
+inside() { quiet enter "$@"; } # a step of deb-inside.sh, or a command
+until [ -s "$work/pid" ]; do kill -0 $boot 2>/dev/null || { cat "$work/boot.log" >&2; exit 1; }; sleep 0.1; done
+until enter systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do kill -0 $boot; sleep 0.1; done
+inside dpkg -i /first.deb
+inside /inside.sh installed
+say "installed: starts by itself, as its own user without a right, and answers with its script"
+inside /inside.sh restarted
+say "comes back from a crash; a mistake is one line, status 2 and no restart; instances share the ports"
+inside /inside.sh socket
+say "restarts behind the socket without a lost request, and with its count"
+inside /inside.sh upgraded /next.deb
+inside dpkg-query -W -f '${Version}\n' active-users
+grep -qx "$version-2" "$work/log"
+say "upgrades without a lost request, with its count, and the config file is as it was changed"
+inside /inside.sh removed
+say "removed and purged, and nothing is left"

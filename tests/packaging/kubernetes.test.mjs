@@ -1,17 +1,17 @@
 // docker/kubernetes.yaml against the types of Kubernetes's API, and against the daemon itself.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Process, startDaemon, startRedis, suite, tempDir, waitWhole } from '../integration/harness.mjs';
+import { startDaemon, startRedis, suite, tempDir, waitWhole } from '../integration/harness.mjs';
+import { faultsOf } from './kit/typed.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(here, '../..');
 const { parseAllDocuments } = createRequire(path.join(root, 'tests/package.json'))('yaml');
-const tsc = path.join(root, 'src/client/node_modules/.bin/tsc');
 
 const TYPES = {
   Secret: 'v1',
@@ -20,30 +20,16 @@ const TYPES = {
   PodDisruptionBudget: 'policy/v1',
 };
 
-/**
- * What the compiler says of each list of objects as literals: wrong types, and fields that there are none
- * of.
- */
-async function faultsOf(t, lists) {
-  const dir = await tempDir(t);
-  await mkdir(path.join(dir, 'node_modules'));
-  for (const name of ['kubernetes-models', '@kubernetes-models'])
-    await symlink(path.join(here, 'node_modules', name), path.join(dir, 'node_modules', name));
-  const files = lists.map((_, i) => `list${i}.ts`);
-  for (const [i, objects] of lists.entries()) {
-    const lines = objects.map((object, at) => {
+/** Objects as literals of their types. */
+const sourceOf = (objects) =>
+  objects
+    .map((object, at) => {
       const { kind, apiVersion } = object;
       assert.equal(apiVersion, TYPES[kind], kind);
       return `import type { I${kind} as T${at} } from 'kubernetes-models/${apiVersion}';
 export const object${at}: T${at} = ${JSON.stringify(object)};`;
-    });
-    await writeFile(path.join(dir, files[i]), lines.join('\n'));
-  }
-  const flags = '--noEmit --strict --skipLibCheck --module nodenext --moduleResolution nodenext'.split(' ');
-  const compiler = new Process(tsc, [...flags, ...files], {}, { cwd: dir });
-  await compiler.waitExit(60_000);
-  return files.map((file) => compiler.stdout.split('\n').filter((line) => line.startsWith(file)).join('\n'));
-}
+    })
+    .join('\n');
 
 suite('Kubernetes', async (test) => {
   const text = await readFile(path.join(root, 'docker/kubernetes.yaml'), 'utf8');
@@ -62,11 +48,11 @@ suite('Kubernetes', async (test) => {
       deployment.spec.template.spec.containers[0][field] = value;
       return [deployment];
     };
-    const [ours, unknown, wrong] = await faultsOf(t, [
-      objects,
-      broken('livenessProb', {}),
-      broken('ports', [{ containerPort: '3001' }]),
-    ]);
+    const [ours, unknown, wrong] = await faultsOf(
+      t,
+      ['kubernetes-models', '@kubernetes-models'],
+      [objects, broken('livenessProb', {}), broken('ports', [{ containerPort: '3001' }])].map(sourceOf),
+    );
     assert.equal(ours, '');
     assert.match(unknown, /livenessProb/);
     assert.match(wrong, /'string' is not assignable to type 'number'/);

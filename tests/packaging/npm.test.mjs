@@ -1,11 +1,13 @@
 // The npm package as npm packs it: what is in it, what linters say, and a new Vite project with it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
+import { provenanceOf } from '../../src/packaging/provenance.mjs';
 import { suite, tempDir } from '../integration/harness.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -45,6 +47,31 @@ suite(
       const args = ['--exclude-entrypoints', './client.js', '--format', 'json', tarball];
       const { analysis } = JSON.parse(run(path.join(here, 'node_modules/.bin/attw'), args));
       assert.deepEqual(analysis.problems, []);
+    });
+
+    test('is the same bytes each time, and its provenance has each file, the commit and the packages', async (t) => {
+      const again = await tempDir(t);
+      run('npm', ['pack', '--pack-destination', again], { cwd: built });
+      const bytes = await readFile(tarball);
+      assert.ok(bytes.equals(await readFile(path.join(again, packed.filename))));
+      const { subject, predicate } = provenanceOf(tarball);
+      const [whole, ...files] = subject;
+      const hash = (algorithm, text) => createHash(algorithm).update(text).digest('hex');
+      assert.deepEqual(whole, { name: packed.filename, digest: { sha512: hash('sha512', bytes) } });
+      assert.equal(`sha512-${Buffer.from(whole.digest.sha512, 'hex').toString('base64')}`, packed.integrity);
+      assert.deepEqual(
+        files.map(({ name }) => name),
+        packed.files.map((file) => `package/${file.path}`).sort(),
+      );
+      for (const { name, digest } of files)
+        assert.equal(digest.sha256, hash('sha256', await readFile(path.join(built, name.slice('package/'.length)))), name);
+      const { externalParameters, resolvedDependencies } = predicate.buildDefinition;
+      assert.equal(externalParameters.version, manifest.version);
+      if (spawnSync('git', ['rev-parse', 'HEAD'], { cwd: built }).status === 0) // a release has no history
+        assert.ok(resolvedDependencies.some(({ digest }) => /^[0-9a-f]{40}$/.test(digest.gitCommit)));
+      const lock = JSON.parse(await readFile(path.join(built, '../../src/client/package-lock.json'), 'utf8'));
+      const { version } = lock.packages['node_modules/esbuild'];
+      assert.ok(resolvedDependencies.some(({ uri }) => uri === `pkg:npm/esbuild@${version}`));
     });
 
     test('a new Vite project installs, imports and builds it', async (t) => {

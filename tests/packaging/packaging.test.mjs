@@ -164,6 +164,7 @@ suite(
 
 suite('the version', async (test) => {
   const version = (await readFile(path.join(root, 'VERSION'), 'utf8')).trim();
+  const escaped = version.replaceAll('.', '\\.');
 
   test('is that of the file VERSION, for programs, package and release', async () => {
     for (const program of ['active-users', 'au-load']) {
@@ -175,9 +176,30 @@ suite('the version', async (test) => {
     assert.ok(must(['-n', 'dist']).includes(`active-users-${version}.tar.gz`));
   });
 
-  test('has an entry in the changes, or will have', async () => {
+  test('is what pages, library and packages say', async (t) => {
+    for (const page of ['active-users.1', 'active-users.conf.5', 'au-load.1'])
+      assert.ok((await readFile(path.join(root, 'build/pages', page), 'utf8')).includes(`"Active Users ${version}"`), page);
+    const dest = await tempDir(t);
+    must(['install', `DESTDIR=${dest}`, 'PREFIX=/usr']);
+    assert.match(await readFile(path.join(dest, 'usr/lib/pkgconfig/active_users.pc'), 'utf8'), new RegExp(`^Version: ${escaped}$`, 'm'));
+    assert.ok(must(['-n', 'container', 'ENGINE=podman']).includes(`--build-arg VERSION=${version} `));
+    assert.ok(must(['-n', 'deb-built']).includes(`build/active-users-${version}.tar.gz`));
+  });
+
+  test('stands in the file VERSION and the changes, and in no other file', () => {
+    const { stdout, status } = spawnSync('git', ['grep', '-nIE', `(^|[^0-9.])${escaped}($|[^0-9.])`], { cwd: root, encoding: 'utf8' });
+    if (status > 1) return; // a release has no history
+    const others = stdout
+      .trim()
+      .split('\n')
+      .filter((line) => !/^(VERSION|CHANGELOG\.md|[^:]*package-lock\.json):/.test(line))
+      .filter((line) => !/openmetrics-text/i.test(line)); // another thing's
+    assert.deepEqual(others, []);
+  });
+
+  test('is the newest of the changes, with its day, or these are of the next one', async () => {
     const changes = await readFile(path.join(root, 'CHANGELOG.md'), 'utf8');
-    assert.match(changes, new RegExp(`^## (${version.replaceAll('.', '\\.')}$|Unreleased)`, 'm'));
+    assert.match(/^## .*$/m.exec(changes)[0], new RegExp(`^## (${escaped} - \\d{4}-\\d\\d-\\d\\d$|Unreleased)`));
   });
 });
 

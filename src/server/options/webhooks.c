@@ -231,8 +231,8 @@ void options_webhooks_print(const options_webhooks *all, const char *path, FILE 
 void options_webhooks_print_markdown(FILE *to) {
   fputs(
       "### Webhooks\n\n"
-      "These keys of the file name conditions that are watched, at most 100, and the URL that is\n"
-      "told when one begins and ends to hold ([webhooks](../howto/webhooks.md)). The name\n"
+      "These keys of the file name conditions that are watched, at most 100. Each has the URL\n"
+      "that is told when it begins and ends to hold ([webhooks](../howto/webhooks.md)). The name\n"
       "behind the dot is any id. `SIGHUP` takes them over.\n\n"
       "| key | value |\n"
       "|---|---|\n"

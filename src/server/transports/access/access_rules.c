@@ -4,6 +4,7 @@
 #include "origins.h"
 #include "services/customer_index.h"
 #include "utils/log.h"
+#include "wire/close_codes.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -154,28 +155,29 @@ token_verdict access_rules_check_token(const access_rules *rules, const token_as
 }
 
 const token_refusal *token_refuse(token_verdict verdict, stats *counters) {
-  enum { UNKNOWN = 4401, FORBIDDEN = 4403, TRY_AGAIN_LATER = 1013 };
   static const struct {
     token_refusal refusal;
     size_t counter; /* in stats */
   } rows[] = {
-      [TOKEN_MISSING] = {{401, UNKNOWN, "a token is required"}, offsetof(stats, tokens_missing)},
-      [TOKEN_MALFORMED] = {{401, UNKNOWN, "the token is malformed"},
+      [TOKEN_MISSING] = {{401, WS_CODE_UNAUTHORIZED, "a token is required"},
+                         offsetof(stats, tokens_missing)},
+      [TOKEN_MALFORMED] = {{401, WS_CODE_UNAUTHORIZED, "the token is malformed"},
                            offsetof(stats, tokens_malformed)},
-      [TOKEN_ALGORITHM] = {{401, UNKNOWN, "the token must be signed with HS256"},
+      [TOKEN_ALGORITHM] = {{401, WS_CODE_UNAUTHORIZED, "the token must be signed with HS256"},
                            offsetof(stats, tokens_algorithm)},
-      [TOKEN_SIGNATURE] = {{401, UNKNOWN, "the token is signed with another secret"},
+      [TOKEN_SIGNATURE] = {{401, WS_CODE_UNAUTHORIZED, "the token is signed with another secret"},
                            offsetof(stats, tokens_signature)},
-      [TOKEN_EXPIRED] = {{401, UNKNOWN, "the token has expired"}, offsetof(stats, tokens_expired)},
-      [TOKEN_NOT_YET] = {{401, UNKNOWN, "the token is not valid yet"},
+      [TOKEN_EXPIRED] = {{401, WS_CODE_UNAUTHORIZED, "the token has expired"},
+                         offsetof(stats, tokens_expired)},
+      [TOKEN_NOT_YET] = {{401, WS_CODE_UNAUTHORIZED, "the token is not valid yet"},
                          offsetof(stats, tokens_not_yet)},
-      [TOKEN_CUSTOMER] = {{403, FORBIDDEN, "the token is of another customer"},
+      [TOKEN_CUSTOMER] = {{403, WS_CODE_FORBIDDEN, "the token is of another customer"},
                           offsetof(stats, tokens_customer)},
-      [TOKEN_SESSION] = {{403, FORBIDDEN, "the token is of another session"},
+      [TOKEN_SESSION] = {{403, WS_CODE_FORBIDDEN, "the token is of another session"},
                          offsetof(stats, tokens_session)},
-      [TOKEN_SCOPE] = {{403, FORBIDDEN, "the token does not allow this"},
+      [TOKEN_SCOPE] = {{403, WS_CODE_FORBIDDEN, "the token does not allow this"},
                        offsetof(stats, tokens_scope)},
-      [TOKEN_NO_MEMORY] = {{503, TRY_AGAIN_LATER, "out of memory"},
+      [TOKEN_NO_MEMORY] = {{503, WS_CODE_TRY_AGAIN_LATER, "out of memory"},
                            offsetof(stats, presence_failed)},
   };
   ++*(uint64_t *)(void *)((char *)counters + rows[verdict].counter);

@@ -80,30 +80,3 @@ uint16_t ws_close_judge(au_slice payload) {
   if (!wire_scan_utf8((au_slice){payload.ptr + 2, payload.len - 2})) return WS_CODE_INVALID_TEXT;
   return code;
 }
-
-bool ws_code_is_fault(uint16_t code) {
-  switch (code) {
-  case WS_CODE_PROTOCOL_ERROR:
-  case WS_CODE_UNSUPPORTED:
-  case WS_CODE_INVALID_TEXT:
-  case WS_CODE_POLICY:
-  case WS_CODE_TOO_LARGE: return true;
-  default: return false;
-  }
-}
-
-const char *ws_code_reason(uint16_t code) {
-  switch (code) {
-  case WS_CODE_GOING_AWAY: return "the server stops, come back";
-  case WS_CODE_PROTOCOL_ERROR: return "a frame breaks RFC 6455";
-  case WS_CODE_UNSUPPORTED: return "only text messages are taken";
-  case WS_CODE_INVALID_TEXT: return "a text is not UTF-8";
-  case WS_CODE_POLICY: return "this client may not go on";
-  case WS_CODE_TOO_LARGE: return "a message is longer than 4096 bytes";
-  case WS_CODE_INTERNAL: return "out of memory";
-  case WS_CODE_UNAUTHORIZED: return "the token is missing, bad or over";
-  case WS_CODE_FORBIDDEN: return "the token is for something else";
-  case WS_CODE_TRY_AGAIN_LATER: return "no room at the moment, come back later";
-  default: return "";
-  }
-}

@@ -123,7 +123,12 @@ static bool may_act(ws_socket *s, const wire_beat *who, int64_t *left_ms) {
     s->origin = NULL;
     return true;
   }
-  if (verdict == TOKEN_NO_MEMORY || pay_for_refusal(s)) refuse_token(s, verdict);
+  if (verdict != TOKEN_NO_MEMORY) {
+    au_slice origin = s->origin ? slice_of(s->origin) : (au_slice){NULL, 0};
+    refusal_log_add(&s->ws->refusals, REFUSAL_TOKEN, origin, clock_mono_ms(config->clock));
+    if (!pay_for_refusal(s)) return false;
+  }
+  refuse_token(s, verdict);
   return false;
 }
 
@@ -153,10 +158,13 @@ static void welcome(ws_socket *s, au_slice customer_id, au_slice session_id) {
   ws_socket_arm(s, WS_WAIT_IDLE);
   frame *hello = s->hello ? s->hello : hello_of(s, session_id);
   s->hello = NULL;
-  ws_socket_reply(s, hello);
-  if (s->closing) return;
   au_metrics newest;
-  if (broadcast_newest(&s->subscriber, &newest)) {
+  bool has_newest = broadcast_newest(&s->subscriber, &newest);
+  s->more_follows = has_newest;
+  ws_socket_reply(s, hello);
+  s->more_follows = false;
+  if (s->closing) return;
+  if (has_newest) {
     newest.timestamp_ms = clock_wall_ms(config->clock);
     ws_socket_reply(s, wire_frame_update(&newest));
     return;
@@ -262,6 +270,7 @@ static void renew_session(ws_socket *s, const au_beat *said) {
   au_beat beat = presence_tab_beat(s->tab);
   beat.page = said->page;
   beat.visibility = said->visibility;
+  beat.can_wait = !is_news; /* the pong is sent already */
   s->renewing = true;
   s->refs++;
   au_status status = admit(s, &beat);
