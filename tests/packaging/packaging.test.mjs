@@ -146,6 +146,23 @@ suite(
       assert.match(help, /^  check .*installs nothing/m);
     });
 
+    test('no compiler, or no library: one line, and what installs it', async () => {
+      const out = `OUT=${path.join(dir, 'out')}`;
+      const object = path.join(dir, 'out/obj/src/server/status.o');
+      const without = (...words) => {
+        const { code, stderr } = make([out, object, ...words], { CI: '1' });
+        assert.notEqual(code, 0);
+        return stderr.split('\n').filter((line) => !line.startsWith('make'));
+      };
+      assert.deepEqual(without('CC=no-such-compiler -m64'), [
+        'there is no compiler (no-such-compiler): "make deps-build" installs what building needs',
+        '',
+      ]);
+      const [line, ...rest] = without('PKG_CONFIG=false');
+      assert.match(line, /^missing libraries, by false: libuv hiredis .*; "make deps-build" installs them$/);
+      assert.deepEqual(rest, ['']);
+    });
+
     test('make run without npm says in one line what is missing, and how to get it', async () => {
       const bare = path.join(dir, 'bare');
       await mkdir(bare);
