@@ -131,13 +131,15 @@ ALL_LDFLAGS  := -pie -Wl,-z,relro,-z,now $(SAN_LD) $(LDFLAGS)
 LDLIBS     := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null) -lm
 
 # The load generator, and the server of a hundred lines that the daemon is measured against.
-LOAD_SRC := $(filter-out tests/load/bare.c,$(wildcard tests/load/*.c))
+LOAD_SRC := $(filter-out tests/load/bare.c tests/load/fill_history.c,$(wildcard tests/load/*.c))
 LOAD_OBJ := $(LOAD_SRC:%.c=$(OBJ)/%.o)
 LOAD_LIB := $(OBJ)/load.a
 LOAD     := $(OUT)/au-load
 BARE     := $(OUT)/bare
+FILL     := $(OUT)/fill-history
 FAIL_MALLOC := build/fail_malloc.so
-BENCH_ENV = AU_DAEMON=$(abspath $(DAEMON)) AU_LOAD=$(abspath $(LOAD)) AU_BARE=$(abspath $(BARE))
+BENCH_ENV = AU_DAEMON=$(abspath $(DAEMON)) AU_LOAD=$(abspath $(LOAD)) AU_BARE=$(abspath $(BARE)) \
+            AU_FILL_HISTORY=$(abspath $(FILL))
 
 # The many connections of the attack suite.
 FLOOD_SRC  := $(wildcard tests/attack/*.c)
@@ -249,6 +251,10 @@ $(BARE): tests/load/bare.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(WARN) $(ALL_LDFLAGS) -o $@ $<
 
+$(FILL): $(OBJ)/tests/load/fill_history.o $(LOAD_LIB) $(INNER)
+	@echo "  ld  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lm
+
 $(FLOOD): $(FLOOD_OBJ)
 	@echo "  ld  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^
@@ -268,7 +274,7 @@ $(SIM): $(SIM_OBJ) $(INNER)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(SIM_OBJ) $(INNER) $(LDLIBS)
 
 
--include $(FIXTURE_OBJ:.o=.d) $(FLOOD_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(LOAD_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) \
+-include $(OBJ)/tests/load/fill_history.d $(FIXTURE_OBJ:.o=.d) $(FLOOD_OBJ:.o=.d) $(LIB_OBJ:.o=.d) $(LOAD_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(MAIN_OBJ:.o=.d) \
   $(wildcard $(OBJ)/tests/fuzz/*.d) \
   $(wildcard $(OUT)/unit/*.d)
 
@@ -345,7 +351,7 @@ unit: ## run the C unit tests (ASan + UBSan)
 # What counts the bytes of malloc itself, which the sanitizers replace.
 .PHONY: history-memory
 history-memory: $(OUT)/unit/test_history_table ## compare what the history counts with what it allocates
-	@$<
+	@GLIBC_TUNABLES=glibc.malloc.tcache_count=0 $<
 
 .PHONY: run-unit
 run-unit: $(UNIT_BIN)
@@ -398,7 +404,7 @@ integration: all $(OUT)/embed ## run the integration tests against the built dae
 client: $(ASSETS) ## run the unit tests of the browser SDK
 	@node --test --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/client/*.test.mjs))
 
-load: all $(BARE) ## run the tests of au-load and of the benchmark
+load: all $(BARE) $(FILL) ## run the tests of au-load and of the benchmark
 	@$(BENCH_ENV) node --test --test-concurrency=1 --test-reporter=$(if $(CI),tap,spec) \
 	  $(sort $(wildcard tests/load/*.test.mjs))
 
@@ -406,7 +412,7 @@ bench: deps ## measure the daemon beside its peers (BENCH=quick, ROWS=http,storm
 	@$(MAKE) --no-print-directory bench-built
 
 .PHONY: bench-built
-bench-built: all $(BARE)
+bench-built: all $(BARE) $(FILL)
 	@$(BENCH_ENV) BENCH=$(BENCH) ROWS=$(ROWS) node tests/load/bench.mjs
 
 conformance: deps ## HTTP and WebSocket by the letter: ours beside nginx and ws (installs)
@@ -514,7 +520,7 @@ lint: deps-lint ## clang-format, clang-tidy, the include table, sizes, circles o
 	@tests/lint/sizes.sh
 	@tests/lint/threats.sh
 	@tests/lint/headers.sh $(CC) $(ALL_CPPFLAGS)
-	@clang-tidy --quiet --warnings-as-errors='*' $(LIB_SRC) $(MAIN_SRC) $(LOAD_SRC) $(FLOOD_SRC) tests/load/bare.c -- \
+	@clang-tidy --quiet --warnings-as-errors='*' $(LIB_SRC) $(MAIN_SRC) $(LOAD_SRC) $(FLOOD_SRC) tests/load/bare.c tests/load/fill_history.c -- \
 	  -std=c11 $(ALL_CPPFLAGS) \
 	  2> >(grep -v 'warnings generated' >&2)
 	@$(MAKE) --no-print-directory WERROR=1 all

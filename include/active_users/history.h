@@ -22,6 +22,11 @@ enum {
   AU_HISTORY_SLACK_HOURS = 24,
 };
 
+/* The numbers of a record in bits, the first in the lowest ones; together they fill its bytes. A
+ * store may count on numbers of one customer being alike from record to record, and on no more. */
+#define AU_RECORD_BITS \
+  { 6, 22, 22, 24, 22 }
+
 /* The highest counts of a customer. */
 typedef struct au_peaks {
   uint32_t ever, today;

@@ -75,6 +75,8 @@ typedef struct au_beat {
   au_slice page; /* UTF-8 without control characters, a path of at most AU_PATH_MAX; empty when not
                     given */
   au_visibility visibility;
+  /* Nobody waits for the answer: a shared store may send it a moment later, with others. */
+  bool can_wait;
   /* Who sent it, opaque; NULL: unknown. A store keeps it with a session that this beat begins
    * in this daemon's own table, and gives it back when that ends (au_store_events). It must
    * stay valid until the callback of the operation has run. */

@@ -187,14 +187,16 @@ typedef enum stats_kind {
 /* clang-format on */
 
 /* Families with a label for each row of a list above. Series without an event are left out. */
-#define STATS_BUILD_NAME        "au_build_info"
-#define STATS_BUILD_HELP        "the daemon's version and its store"
-#define STATS_RESPONSES_NAME    "au_http_responses_total"
-#define STATS_RESPONSES_HELP    "HTTP answers by route and status"
-#define STATS_REQUEST_NAME      "au_http_request_duration_seconds"
-#define STATS_REQUEST_HELP      "from a whole request until its answer is with the kernel"
-#define STATS_STORE_NAME        "au_store_operation_duration_seconds"
-#define STATS_STORE_HELP        "operations of Redis, from their first command until their last answer"
+#define STATS_BUILD_NAME     "au_build_info"
+#define STATS_BUILD_HELP     "the daemon's version and its store"
+#define STATS_RESPONSES_NAME "au_http_responses_total"
+#define STATS_RESPONSES_HELP "HTTP answers by route and status"
+#define STATS_REQUEST_NAME   "au_http_request_duration_seconds"
+#define STATS_REQUEST_HELP   "from a whole request until its answer is with the kernel"
+#define STATS_STORE_NAME     "au_store_operation_duration_seconds"
+#define STATS_STORE_HELP                                                    \
+  "operations of Redis, from their first command until their last answer; " \
+  "renewals by a ping wait for others and are left out"
 #define STATS_STORE_ERRORS_NAME "au_store_operation_errors_total"
 #define STATS_STORE_ERRORS_HELP "operations of Redis that were not acknowledged by it"
 

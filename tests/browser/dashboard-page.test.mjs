@@ -72,6 +72,54 @@ suite('the dashboard, by its policy and to those who do not see it', async (test
     }
   });
 
+  test('all of it with keys alone', async (t) => {
+    const own = await startDaemon(t);
+    await join(own, 'acme', 3);
+    await join(own, 'shop', 1);
+    const page = await (await person(t, browser)).open();
+    const { keyboard } = page.page;
+    /** Presses Tab until the focus is there, and says whether it shows. */
+    const tabTo = async (selector) => {
+      for (let presses = 0; presses < 60; presses++) {
+        await keyboard.press('Tab');
+        const isThere = (it) => document.activeElement.matches(it);
+        if (!(await page.evaluate(isThere, selector))) continue;
+        const outline = await page.evaluate(() => {
+          // A radio button is drawn by the label behind it.
+          const drawn = [document.activeElement, document.activeElement.nextElementSibling];
+          return drawn.some((it) => it && getComputedStyle(it).outlineStyle !== 'none');
+        });
+        assert.ok(outline, `the focus shows at ${selector}`);
+        return;
+      }
+      assert.fail(`no Tab leads to ${selector}`);
+    };
+    await page.goto(urlOf(own));
+    await waitText(page, '#customers-body tr:first-child a', 'acme');
+    await tabTo('#search');
+    await keyboard.type('sho');
+    await waitText(page, '#customers-body tr:first-child a', 'shop');
+    await keyboard.press('Control+A');
+    await keyboard.press('Delete');
+    await waitText(page, '#customers-body tr:first-child a', 'acme');
+    await tabTo('[data-key=customerId] button');
+    await keyboard.press('Space');
+    await keyboard.press('Enter');
+    await waitText(page, '#customers-body tr:first-child a', 'shop');
+    await tabTo('#customers-body a[href$="acme"]');
+    await keyboard.press('Enter');
+    await waitText(page, '#customer', 'acme');
+    await tabTo('.ranges input');
+    await keyboard.press('ArrowRight');
+    await waitFor('another time of the chart', () => page.evaluate('/range=(day|week|5min)/.test(location.href)'));
+    await tabTo('#table summary');
+    await keyboard.press('Enter');
+    await waitFor('the table', () => page.evaluate(() => document.getElementById('table').open));
+    await tabTo('#all');
+    await keyboard.press('Enter');
+    await waitText(page, '#customers-body tr:first-child a', 'acme');
+  });
+
   test('axe finds nothing to mend, in light and dark, wide and narrow', async (t) => {
     const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
     const customerId = freshId();
@@ -80,7 +128,7 @@ suite('the dashboard, by its policy and to those who do not see it', async (test
     const page = await (await person(t, browser)).open();
     for (const url of [urlOf(daemon, `?customerId=${customerId}`), urlOf(daemon), urlOf(closed)])
       for (const colorScheme of ['light', 'dark'])
-        for (const width of [360, 1440]) {
+        for (const width of [360, 1920]) {
           await page.page.emulateMedia({ colorScheme });
           await page.page.setViewportSize({ width, height: 800 });
           await page.goto(url);

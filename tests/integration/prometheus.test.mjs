@@ -36,7 +36,7 @@ async function startPrometheus(t, daemon) {
 rule_files: [alerts.yml]
 scrape_configs:
   - job_name: active-users
-    static_configs: [{ targets: ['127.0.0.1:${daemon.httpPort}'] }]
+    static_configs: [{ targets: ['127.0.0.1:${daemon.adminPort}'] }]
 `,
   );
   const port = await freePort();
@@ -71,22 +71,34 @@ suite('prometheus: rules', async (test) => {
   });
 });
 
-suite('prometheus: a real one', async (test) => {
-  test('each query of the dashboard has an answer; then Redis is lost and the alert fires', async (t) => {
-    const daemon = await startOn('redis', t, { 'ema-interval': 200 });
-    const prometheus = await startPrometheus(t, daemon);
+suite("prometheus: a real one, at the operators' port", async (test) => {
+  /** Each query of the dashboard, of a daemon that people come to. */
+  const waitForPanels = async (t, daemon, prometheus) => {
     const socket = await Socket.join(t, daemon.wsPort, aBeat());
     await socket.update((data) => data.count === 1);
     const beat = aBeat();
-    const seen = async (expr) => (await prometheus.query(expr))?.data?.result ?? [];
     for (const [title, expr] of queries) {
       const asked = expr.replaceAll('$__rate_interval', '1m');
       await waitFor(`an answer for ${title}: ${expr}`, async () => {
         await daemon.must('join', beat);
         await daemon.must('beat', beat);
-        return (await seen(asked)).some(({ value }) => value[1] !== 'NaN');
+        const found = (await prometheus.query(asked))?.data?.result ?? [];
+        return found.some(({ value }) => value[1] !== 'NaN');
       }, { everyMs: 200 });
     }
+  };
+
+  test('each query of the dashboard has an answer without Redis', async (t) => {
+    const daemon = await startOn('memory', t, { 'ema-interval': 200, 'admin-port': 0 });
+    await waitForPanels(t, daemon, await startPrometheus(t, daemon));
+  });
+
+  test('each query has an answer with Redis; then that is lost and the alert fires', async (t) => {
+    const daemon = await startOn('redis', t, { 'ema-interval': 200, 'admin-port': 0 });
+    const prometheus = await startPrometheus(t, daemon);
+    await waitForPanels(t, daemon, prometheus);
+    const operations = 'count by (operation) (au_store_operation_duration_seconds_count)';
+    await waitFor('series of operations', async () => (await prometheus.query(operations))?.data?.result.length > 1);
     const firing = async () =>
       (await prometheus.ask('/api/v1/alerts')).data.alerts
         .filter(({ state }) => state === 'firing')

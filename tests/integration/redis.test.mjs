@@ -354,15 +354,34 @@ suite('what other programs write', async (test, shared) => {
     const socket = await Socket.join(t, daemon.wsPort, beat);
     for (const action of ['join', 'beat', 'leave', 'beat']) await daemon.must(action, beat);
     for (let i = 0; i < 5; i += 1) await socket.update();
-    const commands = monitor.pushed.all.map((line) =>
-      /^\S+ \[[^\]]*\] "([^"]*)"/.exec(line)[1].toUpperCase(),
-    );
-    assert.ok(commands.includes('SCAN'), 'the reconciling scan was seen');
+    const words = () =>
+      monitor.pushed.all.map((line) => /^\S+ \[[^\]]*\] "([^"]*)"/.exec(line)[1].toUpperCase());
+    await waitFor('the reconciling scan', () => words().includes('SCAN'));
+    const commands = words();
     // HGETALL is of hashes with a field for each daemon.
     for (const slow of ['KEYS', 'FLUSHALL', 'FLUSHDB', 'SMEMBERS'])
       assert.ok(!commands.includes(slow), slow);
     for (const line of monitor.pushed.all) {
       if (/"SET" "presence:/i.test(line)) assert.match(line, /"(EX|PX|PXAT|EXAT)" "/i);
     }
+  });
+
+  test('a round of the scan asks about many sessions at once', async (t) => {
+    const own = await startOn('redis', t, { 'ema-interval': 100 });
+    const client = await own.redis.client();
+    const customerId = freshId('many');
+    const people = Array.from({ length: 300 }, () => aBeat({ customerId }));
+    for (const beat of people) await own.must('join', beat);
+    await client.call('CONFIG', 'RESETSTAT');
+    const calls = async () => {
+      const stats = await client.call('INFO', 'commandstats');
+      return (name) => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+    };
+    const of = await waitFor('three rounds', async () => {
+      const now = await calls();
+      return now('pttl') >= 3 * people.length && now;
+    });
+    for (const name of ['zmscore', 'exists']) assert.ok(of(name) <= of('pttl') / 50, `${name}: ${of(name)}`);
+    assert.equal(of('zscore'), 0);
   });
 });

@@ -65,5 +65,24 @@ for (const store of STORES) {
         return true;
       });
     });
+
+    test('Prometheus has the same numbers, to the digit', async (t) => {
+      const options = { 'ema-interval': 3000, 'ema-alpha': 0.137, 'metrics-customers': 5 };
+      const daemon = await startOn(store, t, options);
+      const who = aBeat();
+      const { customerId } = who;
+      await daemon.must('join', who);
+      await waitFor('the first tick', async () => (await daemon.samples()).get('au_ticks_total') > 0);
+      for (let i = 0; i < 6; i++) await daemon.must('join', aBeat({ customerId }));
+      // Its series are those of the last tick, and an exposition is kept for a second.
+      await waitFor('an exposition of the tick that answers tell of', async () => {
+        const before = await daemon.metrics(customerId);
+        const samples = await daemon.samples();
+        const after = await daemon.metrics(customerId);
+        if (before.ema % 1 === 0 || before.ema !== after.ema) return false;
+        const of = (name) => samples.get(`${name}{customer="${customerId}"}`);
+        return of('au_customer_sessions') === 7 && of('au_customer_sessions_smoothed') === after.ema;
+      });
+    });
   });
 }

@@ -1,5 +1,6 @@
 // Webhooks against a real receiver: what is sent and when, again and again, and to whom never.
 import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
 import dgram from 'node:dgram';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -42,23 +43,40 @@ const join = (daemon, beats) => Promise.all(beats.map((beat) => daemon.must('joi
 const leave = (daemon, beats) => Promise.all(beats.map((beat) => daemon.must('leave', beat)));
 const logOf = (daemon, event) => daemon.log.filter((line) => line.component === 'webhook' && line.event === event);
 
+/**
+ * Binds port 53 of an address of loopback that nobody else has: another run of this file may be at
+ * it too. Returns the address, or null where the port is not allowed.
+ */
+const bindNameServer = async (server) => {
+  for (;;) {
+    const address = `127.77.${randomInt(256)}.${randomInt(1, 255)}`;
+    const error = await new Promise((resolve) => {
+      server.once('error', resolve);
+      server.bind(53, address, () => {
+        server.off('error', resolve);
+        resolve(null);
+      });
+    });
+    if (error === null) return address;
+    if (error.code === 'EACCES') return null;
+    if (error.code !== 'EADDRINUSE') throw error;
+  }
+};
+
 /** A prefix of commands whose names are asked of a server that never answers; null: not allowed. */
 const silentNameServer = async (t) => {
-  const address = '127.77.0.53';
   let asked = 0;
   const server = dgram.createSocket('udp4');
   server.on('message', () => (asked += 1));
   defer(t, () => server.close());
-  const bound = await new Promise((resolve) => {
-    server.once('error', () => resolve(false));
-    server.bind(53, address, () => resolve(true));
-  });
+  const address = await bindNameServer(server);
+  if (address === null) return null;
   const file = path.join(await tempDir(t), 'resolv.conf');
   await writeFile(file, `nameserver ${address}\noptions timeout:30 attempts:2\n`);
   const script = `mount --bind ${file} /etc/resolv.conf && exec "$@"`;
   const prefix = ['unshare', '--mount', 'sh', '-c', script, 'sh'];
   const tried = await run(prefix[0], [...prefix.slice(1), 'true']).catch(() => ({ code: 1 }));
-  return bound && tried.code === 0 ? { prefix, asked: () => asked } : null;
+  return tried.code === 0 ? { prefix, asked: () => asked } : null;
 };
 
 /** A number of the exposition, when it is what the test waits for. */

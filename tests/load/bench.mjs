@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import path from 'node:path';
 
 import { crowd } from './bench/crowd.mjs';
+import { dashboard } from './bench/dashboard.mjs';
 import { fanout } from './bench/fanout.mjs';
+import { history } from './bench/history.mjs';
 import { http } from './bench/http.mjs';
 import { memory } from './bench/memory.mjs';
 import { writePage } from './bench/page.mjs';
@@ -15,7 +17,7 @@ import { storm } from './bench/storm.mjs';
 import { printTable } from './bench/table.mjs';
 import { ticks } from './bench/ticks.mjs';
 
-const scenarios = { startup, http, fanout, memory, storm, ticks, crowd };
+const scenarios = { startup, http, fanout, memory, storm, ticks, crowd, history, dashboard };
 const name = process.env.BENCH || 'full';
 const only = process.env.ROWS ? process.env.ROWS.split(',') : null;
 const scale = SCALES[name];

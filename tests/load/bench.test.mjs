@@ -1,27 +1,24 @@
 // The whole benchmark in small: every row prints a figure. How large it is, is not judged here.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-import { Process } from '../integration/harness.mjs';
+import { Process, tempDir } from '../integration/harness.mjs';
 import { rowsOf, SCALES } from './bench/rows.mjs';
 
 const script = path.join(path.dirname(fileURLToPath(import.meta.url)), 'bench.mjs');
-const words = ['AU_DAEMON', 'AU_LOAD', 'AU_BARE'];
+const words = ['AU_DAEMON', 'AU_LOAD', 'AU_BARE', 'AU_FILL_HISTORY'];
 const binaries = Object.fromEntries(words.map((name) => [name, process.env[name]]).filter(([, value]) => value));
-
-const leftovers = () => readdirSync(os.tmpdir()).filter((name) => name.startsWith('active-users-bench-'));
 
 function bench(env) {
   return new Process(process.execPath, [script], { ...binaries, CI: '1', ...env });
 }
 
-test('BENCH=quick prints every row, and leaves nothing behind', { timeout: 600_000 }, async () => {
-  const before = leftovers();
-  const run = bench({ BENCH: 'quick' });
+test('BENCH=quick prints every row, and leaves nothing behind', { timeout: 600_000 }, async (t) => {
+  const dir = await tempDir(t);
+  const run = bench({ BENCH: 'quick', TMPDIR: dir });
   const { code } = await run.waitExit(590_000);
   assert.equal(code, 0, run.stdout + run.stderr);
   assert.equal(run.stderr, '');
@@ -35,7 +32,7 @@ test('BENCH=quick prints every row, and leaves nothing behind', { timeout: 600_0
     assert.match(cells[5], /^(met|MISSED)$/, lines[i + 1]);
     if (row.peer) assert.match(cells[3], /^[\d,.]+ ×$/, lines[i + 1]);
   }
-  assert.deepEqual(leftovers().filter((name) => !before.includes(name)), []);
+  assert.deepEqual(readdirSync(dir), []);
 });
 
 test('a wrong word ends it at once', async () => {

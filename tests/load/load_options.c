@@ -43,6 +43,8 @@ static const struct row {
     ROW("first", "N", "0", SETTING_WHOLE, 0, 100000000, first, "number of the first session"),
     ROW("prefix", "TEXT", "load", SETTING_TEXT, 1, LOAD_PREFIX_MAX, prefix,
         "what the customers' ids begin with"),
+    ROW("page", "PATH", "", SETTING_TEXT, 0, LOAD_PAGE_MAX, page,
+        "that joins and beats tell, as visible"),
     ROW("sockets", "N", "1000", SETTING_WHOLE, 1, LOAD_MAX_SOCKETS, sockets, "to open"),
     ROW("fanouts", "N", "5", SETTING_WHOLE, 0, LOAD_MAX_FANOUTS, fanouts,
         "changes to make, each by a join"),

@@ -25,6 +25,7 @@ enum {
   LOAD_MAX_DURATION_S = 3600,
   LOAD_MAX_PIDS = 4,
   LOAD_PREFIX_MAX = 32,
+  LOAD_PAGE_MAX = 256,
 };
 
 typedef struct load_options {
@@ -40,7 +41,7 @@ typedef struct load_options {
   uint32_t rate; /* requests a second in all; 0: each as soon as the last is answered */
   uint32_t customers, sessions, first;
   uint32_t sockets, fanouts, pause_ms, hold_ms;
-  const char *prefix;
+  const char *prefix, *page;
   const char *pid_list; /* as given */
   int pids[LOAD_MAX_PIDS];
   unsigned pid_count;

@@ -23,14 +23,16 @@ static void begin(request *r) {
   buffer_init(&r->bytes, REQUEST_MAX_BYTES);
 }
 
-au_status request_presence(request *r, const char *host, const char *action, const char *prefix) {
+au_status request_presence(request *r, const char *host, const char *action, const char *prefix,
+                           const char *page) {
   buffer body;
   buffer_init(&body, REQUEST_MAX_BYTES);
+  const char *before = *page ? ",\"page\":\"" : "", *after = *page ? "\",\"visible\":true" : "";
   buffer_append_format(&body,
                        "{\"customerId\":\"%s-" CUSTOMER_DIGITS
                        "\",\"sessionId\":\"s-" SESSION_DIGITS
-                       "\",\"tabId\":\"t-1\",\"timestamp\":1234567890}",
-                       prefix);
+                       "\",\"tabId\":\"t-1\",\"timestamp\":1234567890%s%s%s}",
+                       prefix, before, page, after);
   begin(r);
   buffer_append_format(
       &r->bytes,

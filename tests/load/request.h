@@ -11,11 +11,12 @@ typedef struct request {
   size_t customer, session; /* where the digits are; 0: nowhere */
 } request;
 
-/* POST /presence/`action` with the fields of the reference: three ids and a timestamp. Customers
- * are `prefix`-0000000 and sessions s-00000000.  Returns AU_OK or AU_ENOMEM; freed with
+/* POST /presence/`action` with the fields of the reference: three ids and a timestamp; and with
+ * `page` and `visible` unless `page` is "". Customers are `prefix`-0000000 and sessions s-00000000.
+ * Returns AU_OK or AU_ENOMEM; freed with
  * request_free in both cases. */
 AU_MUST_CHECK au_status request_presence(request *r, const char *host, const char *action,
-                                         const char *prefix);
+                                         const char *prefix, const char *page);
 
 /* GET `path`, followed by such a customer when `prefix` is given. */
 AU_MUST_CHECK au_status request_get(request *r, const char *host, const char *path,

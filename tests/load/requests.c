@@ -198,11 +198,11 @@ static au_status make_requests(requests *q) {
   case LOAD_METRICS: return request_get(&q->first, host, "/metrics?customerId=", o->prefix);
   case LOAD_HEALTH: return request_get(&q->first, host, "/health", NULL);
   case LOAD_CHURN: {
-    au_status status = request_presence(&q->second, host, "leave", o->prefix);
-    return status != AU_OK ? status : request_presence(&q->first, host, "join", o->prefix);
+    au_status status = request_presence(&q->second, host, "leave", o->prefix, "");
+    return status != AU_OK ? status : request_presence(&q->first, host, "join", o->prefix, o->page);
   }
-  case LOAD_JOIN: return request_presence(&q->first, host, "join", o->prefix);
-  default: return request_presence(&q->first, host, "beat", o->prefix);
+  case LOAD_JOIN: return request_presence(&q->first, host, "join", o->prefix, o->page);
+  default: return request_presence(&q->first, host, "beat", o->prefix, o->page);
   }
 }
 

@@ -245,7 +245,7 @@ static au_status begin(sockets *s) {
                 : request_upgrade(&s->upgrade, o->target.host);
   if (status == AU_OK) status = request_auth(&s->auth, o->prefix, o->watch);
   if (status == AU_OK)
-    status = request_presence(&s->join, o->change_target.host, "join", o->prefix);
+    status = request_presence(&s->join, o->change_target.host, "join", o->prefix, "");
   if (status != AU_OK) return status;
   if (o->mode == LOAD_STORM) meter_start(&s->run->meter);
   s->begin_ns = uv_hrtime();

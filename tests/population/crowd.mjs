@@ -3,6 +3,7 @@
 
 import { freshId, Socket, waitFor } from '../integration/harness.mjs';
 import { Browser } from './client.mjs';
+import { LATE_MS, Lateness } from './lateness.mjs';
 import { truthBetween } from './person.mjs';
 import { SCRIPTS } from './scripts.mjs';
 
@@ -18,6 +19,7 @@ const SUSTAINED = 3;
 /** What one surface said, beside the truth. */
 class Surface {
   checks = 0;
+  skipped = 0;
   wrong = 0;
   sustained = 0;
   worst = 0;
@@ -47,6 +49,7 @@ export class Crowd {
   isOver = false;
   /** While a fault is under way nothing is compared: there is no one truth. */
   isFaulty = false;
+  lateness = new Lateness();
   #t;
   #seed = 1;
   #waiting = new Set();
@@ -83,7 +86,9 @@ export class Crowd {
   see(name, said, from, customerId = this.customerId) {
     if (customerId !== this.customerId || this.isFaulty) return;
     if (!this.surfaces.has(name)) this.surfaces.set(name, new Surface());
-    this.surfaces.get(name).check(said, truthBetween(this.people, from, Date.now()));
+    const surface = this.surfaces.get(name);
+    if (this.lateness.since(from) >= LATE_MS) surface.skipped += 1;
+    else surface.check(said, truthBetween(this.people, from, Date.now()));
   }
 
   /** One place after the other, as long as the population lives. */
@@ -146,7 +151,10 @@ export class Crowd {
     try {
       while (Date.now() < until) {
         const began = Date.now();
-        await Promise.race([this.#look(watchers), all]);
+        const look = this.#look(watchers).catch((error) => {
+          if (this.lateness.since(began) < LATE_MS) throw error;
+        });
+        await Promise.race([look, all]);
         await this.wait(Math.max(0, SECOND_MS - (Date.now() - began)));
       }
       await fault;
@@ -155,6 +163,7 @@ export class Crowd {
     }
     await all;
     await this.#noGhosts(watchers);
+    this.lateness.stop();
   }
 
   /** Everybody is gone, on every surface. */
@@ -172,11 +181,12 @@ export class Crowd {
   }
 
   table() {
-    return [...this.surfaces].map(
-      ([name, { checks, wrong, worst, sustained, examples }]) =>
+    const rows = [...this.surfaces].map(
+      ([name, { checks, skipped, wrong, worst, sustained, examples }]) =>
         `${name}: ${checks} checks, ${wrong} wrong, worst ${(100 * worst).toFixed(1)} %, ` +
-        `${sustained} sustained ${examples.join('; ')}`,
+        `${sustained} sustained, ${skipped} not judged ${examples.join('; ')}`,
     );
+    return [...rows, `this process was late by ${this.lateness.worst} ms at the most`];
   }
 }
 

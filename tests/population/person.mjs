@@ -6,6 +6,8 @@ export const IN = 2;
 
 /** How much later than its time an end may come: a busy machine, a rounded grace, a lost FIN. */
 export const SLACK_MS = 3000;
+/** And how much earlier: a round trip to Redis's clock, a turn of the daemon. */
+const EARLY_MS = 300;
 
 export class Person {
   #steps = [{ at: -Infinity, state: OUT }];
@@ -35,6 +37,19 @@ export class Person {
     this.#endsBetween(sentAt + ttlMs, now + ttlMs);
   }
 
+  /**
+   * It was answered before it was stored, which follows within `lagMs`: whoever is in until then
+   * stays in, whoever is not is in for certain only from then on.
+   */
+  answered(sentAt, ttlMs, lagMs, now = Date.now()) {
+    this.sending(now);
+    this.#steps = this.#steps
+      .filter((step) => step.at < now + lagMs)
+      .map((step) => (step.at > now && step.state === OUT ? { at: step.at, state: OPEN } : step));
+    this.#set(now + lagMs, IN);
+    this.#endsBetween(sentAt + ttlMs, now + ttlMs);
+  }
+
   /** A goodbye, or a socket that ends: over between these two times, if nothing comes. */
   going(fromMs, toMs, now = Date.now()) {
     if (this.#stateAt(now) === OUT) return;
@@ -43,7 +58,8 @@ export class Person {
   }
 
   #endsBetween(fromMs, toMs) {
-    this.#steps.push({ at: fromMs, state: OPEN }, { at: toMs + SLACK_MS, state: OUT });
+    const from = Math.max(fromMs - EARLY_MS, this.#steps.at(-1).at);
+    this.#steps.push({ at: from, state: OPEN }, { at: toMs + SLACK_MS, state: OUT });
   }
 
   /** A leave was acknowledged: out. */

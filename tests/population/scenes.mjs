@@ -81,7 +81,7 @@ export async function play(t, scene, { people, seconds, times = FAST }) {
 export function judge(crowd, { faults = false } = {}) {
   const table = crowd.table().join('\n');
   for (const [name, surface] of crowd.surfaces) {
-    assert.ok(surface.checks > 0, `${name} was never compared`);
+    assert.ok(surface.checks > 0, `${name} was never compared\n${table}`);
     assert.equal(surface.sustained, 0, `${name} was wrong for long\n${table}`);
   }
   if (!faults) assert.equal(crowd.surfaces.get('GET /metrics').wrong, 0, table);

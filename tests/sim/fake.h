@@ -8,7 +8,7 @@
 #include "db.h"
 #include "network.h"
 
-enum { FAKE_ARGS_MAX = 24, FAKE_RULES_MAX = 8, FAKE_SLOTS = 16384 };
+enum { FAKE_ARGS_MAX = 160, FAKE_RULES_MAX = 8, FAKE_SLOTS = 16384 };
 
 typedef enum fake_role { FAKE_MASTER, FAKE_REPLICA, FAKE_SENTINEL } fake_role;
 

@@ -64,7 +64,9 @@ static void pttl(exec *x) {
 }
 
 static void exists(exec *x) {
-  fake_integer(x, op_exists(x, exec_arg(x, 1)));
+  int64_t there = 0;
+  for (int i = 1; i < x->argc; i++) there += op_exists(x, exec_arg(x, i));
+  fake_integer(x, there);
 }
 
 /* Pages go by the hash of the key, so that what is there all the time is met whatever comes and

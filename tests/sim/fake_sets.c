@@ -47,6 +47,17 @@ static void zscore(exec *x) {
     fake_nil(x);
 }
 
+static void zmscore(exec *x) {
+  fake_array(x, (size_t)x->argc - 2);
+  for (int i = 2; i < x->argc; i++) {
+    double score;
+    if (op_zscore(x, exec_arg(x, 1), exec_arg(x, i), &score))
+      fake_double(x, score);
+    else
+      fake_nil(x);
+  }
+}
+
 /* As SCAN: pages by the hash of the member. */
 static void zscan(exec *x) {
   uint64_t from = (uint64_t)slice_integer(exec_arg(x, 2)), next = 0;
@@ -85,8 +96,8 @@ fake_command fake_find_set_command(const exec *x) {
   static const struct {
     const char *name;
     fake_command run;
-  } commands[] = {
-      {"ZADD", zadd}, {"ZREM", zrem}, {"ZCOUNT", zcount}, {"ZSCORE", zscore}, {"ZSCAN", zscan}};
+  } commands[] = {{"ZADD", zadd},     {"ZREM", zrem},       {"ZCOUNT", zcount},
+                  {"ZSCORE", zscore}, {"ZMSCORE", zmscore}, {"ZSCAN", zscan}};
   for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
     if (exec_is(x, 0, commands[i].name)) return commands[i].run;
   return NULL;

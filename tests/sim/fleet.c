@@ -228,12 +228,12 @@ int64_t fleet_next_ms(void) {
 /* ---- redirects: getNodeByQuery of Redis 7 ------------------------------------------ */
 
 static int keys_of(const exec *x, au_slice keys[FAKE_ARGS_MAX]) {
-  static const char *const one[] = {"GET",  "GETRANGE", "SET",  "EXPIRE", "EXISTS", "PTTL",
-                                    "ZADD", "ZCOUNT",   "ZREM", "ZSCORE", "ZSCAN"};
+  static const char *const one[] = {"GET",    "GETRANGE", "SET",    "EXPIRE",  "PTTL", "ZADD",
+                                    "ZCOUNT", "ZREM",     "ZSCORE", "ZMSCORE", "ZSCAN"};
   int n = 0;
   if (exec_is(x, 0, "EVAL"))
     for (int i = 0; i < slice_integer(exec_arg(x, 2)); i++) keys[n++] = exec_arg(x, 3 + i);
-  if (exec_is(x, 0, "MGET"))
+  if (exec_is(x, 0, "MGET") || exec_is(x, 0, "EXISTS"))
     for (int i = 1; i < x->argc; i++) keys[n++] = x->argv[i];
   for (size_t i = 0; i < sizeof one / sizeof one[0]; i++)
     if (exec_is(x, 0, one[i])) keys[n++] = exec_arg(x, 1);

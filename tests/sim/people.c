@@ -113,10 +113,12 @@ static void on_done(au_status status, void *arg) {
 
 typedef enum deed { JOIN, BEAT, LEAVE } deed;
 
-/* A leave of one tab while the other has a socket there: that one beats instead. */
-static bool is_passed_on(const person *p, const instance *d, int tab, const au_beat *beat) {
+/* A leave of the tab that holds the session there, while the other has a socket: that one beats
+ * instead. */
+static bool is_passed_on(const person *p, instance *d, int tab, const au_beat *beat) {
+  const au_store *store = instance_store(d);
   return p->socket && p->socket_at == d && p->socket_tab != tab &&
-         presence_state_of(instance_presence(p->socket_at), beat) != PRESENCE_NEW;
+         store->ops->holds(store, beat->customer_id, beat->session_id, beat->tab_id);
 }
 
 /* grace_ms  of a leave. */
@@ -126,6 +128,7 @@ static void begin(person *p, instance *d, int tab, deed what, int64_t grace_ms) 
   if (!a) abort();
   *a = (act){.who = p, .host = instance_host(d), .at = d};
   au_beat beat = beat_of(p, tab, room);
+  beat.can_wait = what == BEAT && rng_below(&people.random, 2) == 0;
   instance_enter(d);
   bool passed_on = what == LEAVE && is_passed_on(p, d, tab, &beat);
   model_op_begin(&a->op, p->session, passed_on ? p->socket_tab : tab, a->host,

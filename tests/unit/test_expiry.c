@@ -14,8 +14,8 @@
 #include <string.h>
 
 /* Lifetimes, and how many may expire in one turn. */
-enum { FAST, SLOW, NEVER, QUEUES };
-enum { FAST_MS = 4, SLOW_MS = 10, NEVER_MS = 3600000, SLICE = 200 };
+enum { FAST, SLOW, SECOND, NEVER, QUEUES };
+enum { FAST_MS = 4, SLOW_MS = 10, SECOND_MS = 1000, NEVER_MS = 3600000, SLICE = 200 };
 
 typedef struct fixture fixture;
 
@@ -65,6 +65,7 @@ static int setup(void **state) {
   f->clock = (au_clock){read_clock, read_clock, f};
   deadline_queue_init(&f->queues[FAST], FAST_MS);
   deadline_queue_init(&f->queues[SLOW], SLOW_MS);
+  deadline_queue_init(&f->queues[SECOND], SECOND_MS);
   deadline_queue_init(&f->queues[NEVER], NEVER_MS);
   expiry_init(&f->expiry, &f->loop, &f->clock, f->queues, QUEUES, on_expired, f);
   for (int i = 0; i < 6; i++) f->items[i].name = (char)('a' + i);
@@ -151,6 +152,23 @@ static void each_at_its_time_and_none_early(void **state) {
   expect_log(f, "the slow one", "a1 ");
   run_in_vain(f);
   assert_true(deadline_armed(&f->items[3].deadline));
+}
+
+/* Whatever the time of the first: never early, and never later than the slack of 1/32. */
+static void many_of_a_long_queue_have_one_wake_up(void **state) {
+  fixture *f = *state;
+  int wake_ups = 0;
+  int64_t last_ms = 0;
+  for (int i = 0; i < 310; i++, f->now_ms++) {
+    arm(f, SECOND, 'a');
+    int64_t late_ms = f->expiry.due_ms - (f->now_ms + SECOND_MS);
+    assert_in_range(late_ms, 0, SECOND_MS / 32);
+    wake_ups += f->expiry.due_ms != last_ms;
+    last_ms = f->expiry.due_ms;
+    cancel(f, 'a');
+    uv_timer_stop(&f->expiry.timer);
+  }
+  assert_in_range(wake_ups, 10, 11);
 }
 
 static void on_the_clock_of_the_system(void **state) {
@@ -356,6 +374,7 @@ static void closed_inside(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(each_at_its_time_and_none_early),
+      TEST(many_of_a_long_queue_have_one_wake_up),
       TEST(on_the_clock_of_the_system),
       TEST(after_a_long_turn),
       TEST(nothing_armed_keeps_no_loop_alive),

@@ -99,13 +99,20 @@ static void assert_text(au_slice got, const char *want) {
 static void requests_are_as_in_the_reference(void **state) {
   (void)state;
   request r;
-  assert_int_equal(request_presence(&r, "127.0.0.1:3001", "beat", "shop"), AU_OK);
+  assert_int_equal(request_presence(&r, "127.0.0.1:3001", "beat", "shop", ""), AU_OK);
   (void)request_fill(&r, 99, 99999999);
   assert_text(request_fill(&r, 7, 12345678),
               "POST /presence/beat HTTP/1.1\r\nHost: 127.0.0.1:3001\r\n"
               "Content-Type: application/json\r\nContent-Length: 91\r\n\r\n"
               "{\"customerId\":\"shop-0000007\",\"sessionId\":\"s-12345678\",\"tabId\":\"t-1\","
               "\"timestamp\":1234567890}");
+  request_free(&r);
+  assert_int_equal(request_presence(&r, "[::1]:1", "join", "shop", "/cart"), AU_OK);
+  assert_text(request_fill(&r, 7, 1),
+              "POST /presence/join HTTP/1.1\r\nHost: [::1]:1\r\n"
+              "Content-Type: application/json\r\nContent-Length: 121\r\n\r\n"
+              "{\"customerId\":\"shop-0000007\",\"sessionId\":\"s-00000001\",\"tabId\":\"t-1\","
+              "\"timestamp\":1234567890,\"page\":\"/cart\",\"visible\":true}");
   request_free(&r);
   assert_int_equal(request_get(&r, "[::1]:1", "/metrics?customerId=", "shop"), AU_OK);
   assert_text(request_fill(&r, 1, 2),

@@ -75,6 +75,38 @@ static void a_command_too_large(void **state) {
   free(large);
 }
 
+/* They wait for others, and no longer than that; the order stays. */
+static void commands_that_can_wait(void **state) {
+  fixture *f = *state;
+  answers a[3] = {0};
+  be_ready(f);
+  uv_update_time(&f->loop);
+  uint64_t began_ms = uv_now(&f->loop);
+  redis_link_set_can_wait(f->link, true);
+  for (size_t i = 0; i < 2; i++) assert_int_equal(ask(f, &a[i], "X"), AU_OK);
+  redis_link_set_can_wait(f->link, false);
+  RUN_UNTIL(f, f->fake.received == 2 * strlen("*1\r\n$1\r\nX\r\n"));
+  assert_true(uv_now(&f->loop) - began_ms >= REDIS_WAIT_MS);
+  fake_says(&f->fake, ":1\r\n:2\r\n", 8);
+  RUN_UNTIL(f, total(&a[1]) == 1);
+
+  redis_link_set_can_wait(f->link, true);
+  assert_int_equal(ask(f, &a[0], "Y"), AU_OK);
+  redis_link_set_can_wait(f->link, false);
+  assert_int_equal(ask(f, &a[1], "Z"), AU_OK);
+  static const char want[] = "*1\r\n$1\r\nY\r\n*1\r\n$1\r\nZ\r\n";
+  RUN_UNTIL(f, f->fake.received == 2 * strlen("*1\r\n$1\r\nX\r\n") + sizeof want - 1);
+  assert_memory_equal(f->fake.bytes + f->fake.received - (sizeof want - 1), want, sizeof want - 1);
+
+  /* Cut while one waits. */
+  redis_link_set_can_wait(f->link, true);
+  assert_int_equal(ask(f, &a[2], "X"), AU_OK);
+  redis_link_set_can_wait(f->link, false);
+  fake_hang_up(&f->fake);
+  RUN_UNTIL(f, total(&a[2]) == 1);
+  assert_int_equal(a[2].lost, 1);
+}
+
 /* ---- broken answers ---------------------------------------------------------- */
 
 static const struct {
@@ -563,6 +595,7 @@ int main(void) {
       CASE(nothing_before_ready),
       CASE(a_limit_in_flight),
       CASE(a_command_too_large),
+      CASE(commands_that_can_wait),
       CASE(broken_answers),
       CASE(an_endless_answer),
       CASE(an_answer_with_something_too_large),

@@ -156,6 +156,16 @@ static void who_left_an_empty_redis_has_left(void **state) {
   expect_count(b, 0);
 }
 
+/* The same of a tab that does not hold the session: an empty Redis ends nothing of others. */
+static void who_did_not_leave_an_empty_redis_stays(void **state) {
+  fixture *b = *state;
+  join(b, b->other, "t2");
+  ASK(&b->server, "FLUSHALL");
+  leave(b, b->other, "t1");
+  RUN_UNTIL(b, !is_well(b->store) || !is_well(b->other));
+  expect_count(b, 1);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -169,6 +179,7 @@ int main(void) {
       CASE(a_leave_that_may_not_read_is_kept),
       CASE(a_leave_behind_a_beat_that_takes_over),
       CASE(who_left_an_empty_redis_has_left),
+      CASE(who_did_not_leave_an_empty_redis_stays),
   };
   return cmocka_run_group_tests_name("redis_tabs", tests, NULL, NULL);
 }

@@ -160,6 +160,27 @@ static void test_every_prefix(void **state) {
   assert_int_equal(members, 2);
 }
 
+/* A string is read several bytes at a time: what ends or spoils it may be anywhere in them. */
+static void test_every_byte_at_every_place(void **state) {
+  (void)state;
+  enum { LETTERS = 40 };
+  for (unsigned len = 1; len <= LETTERS; len++)
+    for (unsigned place = 0; place < len; place++)
+      for (unsigned byte = 0; byte <= 0xFF; byte++) {
+        size_t members;
+        char text[LETTERS + 8] = "{\"a\":\"";
+        memset(text + 6, 'x', len);
+        text[6 + place] = (char)byte;
+        memcpy(text + 6 + len, "\"}", 2);
+        wire_scan_status want = WIRE_SCAN_OK;
+        if (byte < 0x20 || byte == '"') want = WIRE_SCAN_SYNTAX;
+        if (byte == '\\') want = WIRE_SCAN_SYNTAX; /* `\x`, or the quote that should end it */
+        if (byte >= 0x80) want = WIRE_SCAN_ENCODING;
+        wire_scan_status got = scan_exact((au_slice){text, 8 + len}, &members);
+        if (got != want) fail_msg("byte %u at %u of %u: %d", byte, place, len, (int)got);
+      }
+}
+
 static void test_members(void **state) {
   (void)state;
   static const struct {
@@ -220,6 +241,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_cases),
       cmocka_unit_test(test_every_prefix),
+      cmocka_unit_test(test_every_byte_at_every_place),
       cmocka_unit_test(test_members),
       cmocka_unit_test(test_what_members_say),
   };

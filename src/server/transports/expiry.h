@@ -29,7 +29,8 @@ void expiry_init(expiry *e, uv_loop_t *loop, const au_clock *clock, deadline_que
                  size_t count, expiry_fn expired, void *arg);
 
 /* Arms, or arms again, `d` on one of the queues. O(1); a deadline that is armed over
- * and over costs no system timer each time. */
+ * and over costs no system timer each time. One that is half a second away or more may be met up
+ * to 32 ms late, together with others. */
 void expiry_arm(expiry *e, deadline_queue *queue, deadline *d);
 
 /* Closes the timer, as a part of `stop`. */

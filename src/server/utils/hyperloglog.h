@@ -3,8 +3,8 @@
  * HyperLogLog sketches", 2017, as in Redis). 2^14 registers of 6 bits: the standard error is 0.81
  * %.
  *
- * A set begins sparse, as a sorted list of the registers in use, 4 bytes each, and becomes dense
- * when that would be as large. Adding costs O(log n) and the move of the list. */
+ * A set begins sparse, as a list of the registers in use, 2 bytes each, and becomes dense before
+ * that has 4 kB. No allocation is larger: malloc would give it pages of its own. */
 #ifndef UTILS_HYPERLOGLOG_H
 #define UTILS_HYPERLOGLOG_H
 
@@ -13,15 +13,19 @@
 enum {
   HYPERLOGLOG_BITS = 14,
   HYPERLOGLOG_REGISTERS = 1 << HYPERLOGLOG_BITS,
-  HYPERLOGLOG_DENSE_BYTES = HYPERLOGLOG_REGISTERS * 6 / 8,
-  HYPERLOGLOG_SPARSE_MAX = HYPERLOGLOG_DENSE_BYTES / 4, /* registers of a sparse set */
+  HYPERLOGLOG_DENSE_BYTES = HYPERLOGLOG_REGISTERS * 6 / 8, /* and the most of an image */
+  HYPERLOGLOG_SPARSE_MAX = 2000,                           /* words of a sparse set */
+  HYPERLOGLOG_PARTS = 4,                                   /* of a dense set */
 };
 
 /* Zero-initialise: an empty set. */
 typedef struct hyperloglog {
-  uint32_t *sparse;     /* register << 6 | rank, sorted */
-  unsigned char *dense; /* NULL: sparse */
+  /* Sorted: how far a register is behind the one before << 6 | its rank. Rank 0: no register, only
+   * a step on the way to one that is far. */
+  uint16_t *sparse;
+  unsigned char **dense; /* HYPERLOGLOG_PARTS; NULL: sparse */
   uint16_t count, capacity;
+  uint16_t last; /* register of the last word */
 } hyperloglog;
 
 void hyperloglog_free(hyperloglog *set);
@@ -30,20 +34,18 @@ void hyperloglog_free(hyperloglog *set);
  * changed. */
 AU_MUST_CHECK au_status hyperloglog_add(hyperloglog *set, uint64_t hash);
 
-/* Bytes of its allocations. */
+/* Bytes of its allocations, with what malloc adds. */
 size_t hyperloglog_bytes(const hyperloglog *set);
 
-/* The most that one add may allocate beyond that. */
+/* The most that one add may add to that. */
 size_t hyperloglog_growth(const hyperloglog *set);
 
 /* The number of different things in all `n` sets together. */
 uint64_t hyperloglog_count(const hyperloglog *const *sets, size_t n);
 
-/* A set as bytes, for a file: its registers, sparse or dense; `len` tells which. */
-static inline au_slice hyperloglog_image(const hyperloglog *set) {
-  if (set->dense) return (au_slice){(const char *)set->dense, HYPERLOGLOG_DENSE_BYTES};
-  return (au_slice){(const char *)set->sparse, (size_t)set->count * sizeof *set->sparse};
-}
+/* A set as bytes, for a file, written to `out`: a list of 4 bytes a register where that is shorter,
+ * else the registers of 6 bits; the length tells which. */
+au_slice hyperloglog_image(const hyperloglog *set, unsigned char out[HYPERLOGLOG_DENSE_BYTES]);
 
 /* Makes a set from such bytes. Returns AU_OK, AU_EINVAL (no such image) or AU_ENOMEM; then the set
  * is empty. */

@@ -23,11 +23,18 @@ au_status wire_refuse_odd(const wire_object *o, size_t field, wire_error *error)
   return refuse(error, o->from->fields[field].name.ptr, o->from->fields[field].odd);
 }
 
-/* Case matters: CUSTOMERID is a stranger. */
-static size_t field_by_name(const wire_source *from, au_slice name) {
-  size_t i = 0;
-  while (i < from->fields_count && !slice_eq(from->fields[i].name, name)) i++;
-  return i;
+/* Case matters: CUSTOMERID is a stranger. Most clients send their fields in our order, so the one
+ * behind the last that was found is looked at first. */
+static size_t field_by_name(wire_object *o, au_slice name) {
+  const wire_source *from = o->from;
+  size_t at = o->next_field;
+  for (size_t looked = 0; looked < from->fields_count; looked++, at++) {
+    if (at == from->fields_count) at = 0;
+    if (!slice_eq(from->fields[at].name, name)) continue;
+    o->next_field = at + 1 < from->fields_count ? at + 1 : 0;
+    return at;
+  }
+  return from->fields_count;
 }
 
 /* A whole number that is a double of its own. */
@@ -94,6 +101,14 @@ static au_status read_name(wire_object *o, au_slice literal, au_slice *out) {
   return status;
 }
 
+/* A name that is none of ours, of which the caller has at most WIRE_MAX_MEMBERS. */
+static au_status add_stranger(wire_object *o, au_slice name) {
+  for (size_t i = 0; i < o->strangers_count; i++)
+    if (slice_eq(o->strangers[i], name)) return refuse(&o->error, "", "duplicate field");
+  o->strangers[o->strangers_count++] = name;
+  return AU_OK;
+}
+
 /* The same name twice is refused where the source says so, whatever the name; elsewhere
  * the last one wins, as it does in JavaScript, and a name is a stranger that is spelled
  * with escapes behind WIRE_MAX_MEMBERS of them. */
@@ -106,14 +121,11 @@ static au_status add_member(wire_object *o, au_slice literal, au_slice literal_v
   au_status status = read_name(o, literal, &name);
   if (status != AU_OK) return status;
 
-  size_t id = field_by_name(o->from, name), own = o->from->fields_count;
-  if (strict) {
-    for (size_t i = 0; i < before; i++)
-      if (slice_eq(o->names[i], name))
-        return refuse(&o->error, id < own ? o->from->fields[id].name.ptr : "", "duplicate field");
-    o->names[before] = name;
-  }
-  if (id < own) o->literals[id] = literal_value;
+  size_t id = field_by_name(o, name);
+  if (id == o->from->fields_count) return strict ? add_stranger(o, name) : AU_OK;
+  if (strict && o->literals[id].ptr)
+    return refuse(&o->error, o->from->fields[id].name.ptr, "duplicate field");
+  o->literals[id] = literal_value;
   return AU_OK;
 }
 
@@ -143,7 +155,7 @@ au_status wire_object_read(const wire_source *from, au_slice text, wire_object *
   o->items = NULL;
   memset(o->literals, 0, from->fields_count * sizeof o->literals[0]);
   memset(o->field, 0, from->fields_count * sizeof o->field[0]);
-  o->count = o->escaped_names = 0;
+  o->count = o->escaped_names = o->next_field = o->strangers_count = 0;
   o->status = AU_OK;
   o->error = (wire_error){"", ""};
   au_status status = fill_object(o, text);

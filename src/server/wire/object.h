@@ -57,11 +57,13 @@ typedef struct wire_object {
   cJSON *items;                           /* linked by `next` */
   au_slice literals[WIRE_MAX_OWN_FIELDS]; /* the values of our own fields; ptr NULL: absent */
   wire_value field[WIRE_MAX_OWN_FIELDS];
-  au_slice names[WIRE_MAX_MEMBERS]; /* of the first members, where no name may come twice */
-  size_t count;                     /* of all members */
-  bool has_escapes;                 /* anywhere in the text */
+  au_slice strangers[WIRE_MAX_MEMBERS]; /* names that are none of ours, where none may come twice */
+  size_t strangers_count;
+  size_t count;     /* of all members */
+  bool has_escapes; /* anywhere in the text */
   size_t escaped_names;
-  au_status status; /* of the first member that was refused */
+  size_t next_field; /* where the search for a name begins */
+  au_status status;  /* of the first member that was refused */
   wire_error error;
 } wire_object;
 

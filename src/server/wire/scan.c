@@ -120,10 +120,34 @@ static bool is_plain(unsigned char byte) {
   return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
+/* The same for eight bytes at once: which of them are not plain, as their highest bits. Behind the
+ * first of those it may err, for the subtractions borrow. */
+static uint64_t not_plain(uint64_t bytes) {
+  const uint64_t ones = UINT64_C(0x0101010101010101), highest = UINT64_C(0x80) * ones;
+  uint64_t quotes = bytes ^ '"' * ones, backslashes = bytes ^ '\\' * ones;
+  uint64_t odd = (bytes - 0x20 * ones) | (quotes - ones) | (backslashes - ones);
+  return ((odd & ~bytes) | bytes) & highest;
+}
+
+static void skip_plain(scanner *s) {
+  while (s->end - s->at >= 8) {
+    uint64_t bytes;
+    memcpy(&bytes, s->at, sizeof bytes);
+    uint64_t found = not_plain(bytes);
+    if (found != 0) {
+      if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__) break;
+      s->at += __builtin_ctzll(found) / 8;
+      return;
+    }
+    s->at += 8;
+  }
+  while (s->at < s->end && is_plain(*s->at)) s->at++;
+}
+
 static wire_scan_status scan_string(scanner *s) {
   s->at++;
   for (;;) {
-    while (s->at < s->end && is_plain(*s->at)) s->at++;
+    skip_plain(s);
     int byte = peek(s);
     if (byte < 0x20) return WIRE_SCAN_SYNTAX; /* the end, or a raw control byte */
     if (byte >= 0x80) {

@@ -148,6 +148,7 @@ static field_id take_beat(const wire_object *o, wire_beat *out) {
                     0,
                     empty,
                     AU_VISIBILITY_UNKNOWN,
+                    false,
                     NULL};
   taken[FIELD_TYPE] = true; /* not of a beat */
   taken[FIELD_CUSTOMER_ID] =

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { DEFAULT_LIMITS, startDaemon } from '../../integration/harness/daemon.mjs';
 import { parseResponse } from '../../integration/harness/http.mjs';
 import { startRedis } from '../../integration/harness/redis.mjs';
-import { waitFor } from '../../integration/harness/wait.mjs';
+import { PATIENCE_MS, waitFor } from '../../integration/harness/wait.mjs';
 import { PRIORITY, setPriority } from './priority.mjs';
 
 const run = promisify(execFile);
@@ -117,7 +117,7 @@ export async function askMany(port, count, bytesOf, status, options = {}) {
 }
 
 /** Until `probe` is true; false when it never was. */
-export async function eventually(probe, timeoutMs) {
+export async function eventually(probe, timeoutMs = PATIENCE_MS) {
   try {
     await waitFor('it', probe, { timeoutMs, everyMs: 100 });
     return true;

@@ -59,7 +59,7 @@ const reconciled =
         if ((await daemon.count(customer)) === count) want.delete(customer);
       return want.size === 0;
     };
-    await eventually(reached, 20_000);
+    await eventually(reached);
     const { of, check } = await turnsSince(daemon, before);
     return [
       { what: 'links lost', measured: of('au_store_reconnects_total'), is: 0 },
@@ -160,10 +160,7 @@ async function frozenRedis({ t, short }) {
   }
   const grown = daemon.residentKb() - before;
   daemon.redis.thaw();
-  const back = await eventually(
-    async () => (await daemon.get('/health')).json.status === 'ok',
-    15_000,
-  );
+  const back = await eventually(async () => (await daemon.get('/health')).json.status === 'ok');
   return [
     { what: 'memory grown meanwhile', measured: grown, most: 8_192, unit: 'KiB' },
     { what: 'well again', measured: back ? 1 : 0, is: 1 },

@@ -39,7 +39,7 @@ async function logFiles({ t }) {
 }
 
 /** The warnings come after the line that it listens. */
-const says = (daemon, pattern) => eventually(() => pattern.test(daemon.stderr), 5_000);
+const says = (daemon, pattern) => eventually(() => pattern.test(daemon.stderr));
 
 async function secrets({ t }) {
   const daemon = await startTarget(t, { 'redis-url': `redis://:${SECRET}@127.0.0.1:9/` });

@@ -150,7 +150,7 @@ async function expiry({ t, short }) {
     seconds: 10,
     payload: post('join', body, [`X-Forwarded-For: 203.0.113.${PEER}`]),
   });
-  const gone = await eventually(async () => (await daemon.count('shop')) === 0, 5_000);
+  const gone = await eventually(async () => (await daemon.count('shop')) === 0);
   const { check } = await turnsSince(daemon, before);
   return [
     { what: 'sessions that ended', measured: gone ? report.of(200) : 0, least: 10_000 },

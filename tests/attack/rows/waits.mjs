@@ -9,6 +9,7 @@ import { OPCODE } from '../../integration/harness/socket.mjs';
 const beatOf = (customerId, sessionId) => post('beat', { customerId, sessionId, tabId: 't' });
 
 const SETTLE_MS = 200;
+const LEFT_MOST = 12;
 
 /** Hostile connections that the daemon is to end, with peers that keep their side open, and their descriptors with them. */
 async function endsItself({ t, short }, { flood, options = {}, port = 'httpPort', withinMs }) {
@@ -18,9 +19,16 @@ async function endsItself({ t, short }, { flood, options = {}, port = 'httpPort'
   const running = await startFlood(t, daemon[port], { seconds: 60, stubborn: true, ...flood });
   await running.ready();
   const people = await askMany(daemon.httpPort, 10, (i) => beatOf('honest', `p${i}`), 200);
-  const gone = await eventually(() => descriptors(daemon) <= before + 12, withinMs);
-  if (gone) await sleep(SETTLE_MS); // those that were still to be accepted come now
-  const left = descriptors(daemon) - before;
+  const left = () => descriptors(daemon) - before;
+  // It is over when no more come: those that were still to be accepted get their whole time. How long it may
+  // take is a figure of the table; a test, on a machine that does other things too, waits for what holds them.
+  const areGone = async () => {
+    if (left() > LEFT_MOST) return false;
+    await sleep(SETTLE_MS);
+    return left() <= LEFT_MOST;
+  };
+  await eventually(areGone, short ? undefined : withinMs);
+  const measured = left();
   const report = await running.stop();
   return [
     {
@@ -30,9 +38,9 @@ async function endsItself({ t, short }, { flood, options = {}, port = 'httpPort'
       note: `longest ${people.longestMs.toFixed(0)} ms`,
     },
     {
-      what: `descriptors left ${withinMs / 1000} s later`,
-      measured: left,
-      most: 12,
+      what: short ? 'descriptors left' : `descriptors left ${withinMs / 1000} s later`,
+      measured,
+      most: LEFT_MOST,
       note: `${report.mostOpen} opened`,
     },
   ];

@@ -5,7 +5,9 @@
 ip link set lo up
 # An /etc that may be written to: links to the real one, and folders of their own where pages put files.
 mkdir "$SESSION/real" "$SESSION/etc"
-mount --bind /etc "$SESSION/real" && mount -o remount,bind,ro "$SESSION/real" || exit 1
+# In a container, /etc/hosts and others are mounts: without them "localhost" would have no address.
+mount --rbind /etc "$SESSION/real" || exit 1
+findmnt -rnRo TARGET "$SESSION/real" | while read -r at; do mount -o remount,bind,ro "$at" || exit 1; done || exit 1
 for folder in . default ssl nginx nginx/sites-enabled; do
   [ -d "$SESSION/real/$folder" ] || continue
   [ $folder = . ] || { rm "$SESSION/etc/$folder" && mkdir "$SESSION/etc/$folder"; }

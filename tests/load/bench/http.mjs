@@ -34,13 +34,16 @@ export async function http({ scale, use, must, note }) {
   const fastify = redis && (await use('Fastify + ioredis', () => startFastify(redis.redis)));
 
   const flags = { sessions: SESSIONS, connections: 50, duration: 120 };
-  const cpu = async (mode, server, requests) => {
+  const cpu = async (mode, server, requests, more = {}) => {
     if (!server) return null;
     const pid = [server.pid, server.redis?.pid].filter(Boolean).join(',');
-    return measure(mode, server.http, { ...flags, requests, pid });
+    return measure(mode, server.http, { ...flags, requests, pid, ...more });
   };
   for (const server of [memory, redis])
     if (server) await measure('join', server.http, { ...flags, requests: SESSIONS });
+
+  const withPage = await must('the daemon', () => startDaemon({ 'ema-interval': 1000 }));
+  await measure('join', withPage.http, { ...flags, requests: SESSIONS, page: '/cart' });
 
   const { requests, slowRequests } = scale;
   if (fastify) await cpu('beat', fastify, slowRequests); // until its compiler has seen everything
@@ -54,7 +57,13 @@ export async function http({ scale, use, must, note }) {
     () => cpu('metrics', memory, requests),
     () => cpu('metrics', nginx, requests),
   ]);
+  /* Few percent: many rounds, for what the machine does in one of them is more. */
+  const [paged, plain] = await interleave(scale.closeRounds, [
+    () => cpu('beat', withPage, requests, { page: '/cart' }),
+    () => cpu('beat', memory, requests),
+  ]);
   const of = (results, field = 'cpu_us_per_request') => results.map((result) => result[field]);
+  note('pageBeat', compare(of(paged), of(plain)));
   if (nginx) {
     note('beat', compare(of(ours), of(constant)));
     note('metrics', compare(of(gets), of(constants)));

@@ -84,6 +84,11 @@ ${about}
 - The longest hold of the loop is the smaller of two bounds: the daemon's own
   \`au_loop_lag_max_seconds\`, since its start and with the filling of its table, and the slowest
   of one \`/health\` a millisecond during the ticks, which takes in the machine's other work.
+- A beat with a page has \`page\` and \`visible\`, and its daemon ticks every second. It has more rounds
+  than other rows, for its goal is within what a busy machine adds.
+- The history is filled by \`tests/load/fill_history.c\`, in a process of its own: minutes of shops of 5 to
+  200 people, with 100 sessions a day each. MB are millions of bytes of resident memory.
+- First paint is what Chromium says of it, in a context that has seen nothing yet.
 - What is measured by the clock (fan-outs, storm, ticks) runs before the machine's other work, with
   \`chrt -r\`, where the user may: on a busy machine the scheduler would be measured instead.
 - "Others" send one \`/health\` a millisecond from 20 connections, first while the sockets come, then while

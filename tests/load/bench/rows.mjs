@@ -5,6 +5,7 @@
 export const SCALES = {
   full: {
     rounds: 5,
+    closeRounds: 21,
     requests: 60_000,
     slowRequests: 20_000,
     sessions: 1_000_000,
@@ -19,11 +20,17 @@ export const SCALES = {
     redisTickMs: 10_000,
     ticks: 2.5,
     starts: 9,
-    crowdPeople: 3_000,
+    crowdPeople: 10_000,
     crowdSeconds: 60,
+    fullCustomers: 5_000,
+    fullHours: 91 * 24,
+    manyCustomers: 100_000,
+    manyHours: 26,
+    paints: 9,
   },
   quick: {
     rounds: 2,
+    closeRounds: 2,
     requests: 4_000,
     slowRequests: 2_000,
     sessions: 20_000,
@@ -40,6 +47,11 @@ export const SCALES = {
     starts: 3,
     crowdPeople: 200,
     crowdSeconds: 5,
+    fullCustomers: 50,
+    fullHours: 91 * 24,
+    manyCustomers: 1_000,
+    manyHours: 2,
+    paints: 2,
   },
 };
 
@@ -51,6 +63,7 @@ export function rowsOf(s) {
   const cpu = (id, what, peer, goal) => ({ from: 'http', id, what, peer, unit: 'µs', goal });
   const fanout = (id, what, peer, unit, goal) => ({ from: 'fanout', id, what, peer, unit, goal });
   const tick = (id, what) => ({ from: 'ticks', id, what, peer: '', unit: 'ms', goal: ours(5) });
+  const resident = (id, what, max) => ({ from: 'history', id, what, peer: '', unit: 'MB', goal: ours(max) });
   const people = `${n(s.crowdPeople)} people of one shop`;
   const crowd = (id, what, peer, unit, goal) => ({
     from: 'crowd',
@@ -68,6 +81,7 @@ export function rowsOf(s) {
     cpu('beat', 'beat, memory store, CPU', 'nginx `return 200`', ratio(1)),
     cpu('metrics', 'GET /metrics?customerId, CPU', 'nginx `return 200`', ratio(0.9)),
     cpu('redisBeat', 'beat, Redis store, CPU of the daemon', 'our memory store', ratio(1.35)),
+    cpu('pageBeat', 'beat with a page and a history, CPU', 'without', ratio(1.03)),
     cpu('fastify', 'beat, Redis store, CPU of the daemon', 'Fastify + ioredis', ratio(0.25)),
     cpu('redisOwn', 'beat, CPU of Redis', 'redis-benchmark, SET + ZADD', ratio(1.3)),
     fanout('fewBare', `${few}, CPU a frame`, 'bare send loop', 'µs', ratio(1.15)),
@@ -90,6 +104,9 @@ export function rowsOf(s) {
       unit: 'µs',
       goal: ratio(1.5),
     },
+    resident('historyFull', `history of ${n(s.fullCustomers)} customers in full, memory`, 250),
+    resident('historyMany', `history of ${n(s.manyCustomers)} customers in ${s.manyHours} h, memory`, 268),
+    { from: 'dashboard', id: 'paint', what: '/dashboard, first paint', peer: '', unit: 'ms', goal: ours(500) },
     tick('memorySessions', `tick, memory, ${n(s.sessions)} sessions: longest hold`),
     tick('memoryCustomers', `tick, memory, ${n(s.customers)} customers: longest hold`),
     tick('redisSessions', `tick, Redis, ${n(s.sessions)} sessions: longest hold`),
@@ -118,6 +135,7 @@ export function rowsOf(s) {
     crowd('kilobytesSocketIo', 'on the wire', socketIo, 'kB', ratio(0.34)),
     crowd('commandsReference', 'asked of Redis', stack, 'commands', ratio(2)),
     crowd('commandsSocketIo', 'asked of Redis', socketIo, 'commands', ratio(2)),
+    crowd('redisMsReference', 'CPU of Redis', stack, 'ms', ratio(1)),
     crowd('framesReference', 'heard', stack, 'frames', ratio(1)),
     crowd('framesSocketIo', 'heard', socketIo, 'frames', ratio(1)),
     { from: 'startup', id: 'start', what: 'start to first answer', peer: '', unit: 'ms', goal: ours(50) },

@@ -23,6 +23,7 @@ const peers = path.join(load, 'peers');
 
 export const DAEMON = process.env.AU_DAEMON ?? path.join(root, 'build/active-users');
 export const AU_LOAD = process.env.AU_LOAD ?? path.join(root, 'build/au-load');
+export const FILL_HISTORY = process.env.AU_FILL_HISTORY ?? path.join(root, 'build/fill-history');
 const BARE = process.env.AU_BARE ?? path.join(root, 'build/bare');
 
 export const url = (port) => `127.0.0.1:${port}`;

@@ -1,6 +1,8 @@
 /* One allocation for each write in flight, with a copy of the hint. */
 #include "delivery.h"
 
+#include "utils/buffer.h"
+
 #include <stdlib.h>
 
 typedef struct sent {
@@ -24,9 +26,20 @@ static void on_done(au_status status, void *arg) {
   free(w);
 }
 
+/* The shared store may have lost its data a moment ago and not say so yet: then it knows no session
+ * at all, and one of another tab is to be restored. Had that tab left elsewhere, its leave would
+ * have said so. */
+static bool may_be_lost(const delivery *d, const au_beat *who, shared_leave outcome) {
+  presence_live live;
+  return outcome == SHARED_LEAVE_GONE &&
+         presence_table_find(d->table, who->customer_id, who->session_id, clock_mono_ms(d->clock),
+                             &live) &&
+         !slice_eq(live.beat.tab_id, who->tab_id);
+}
+
 bool delivery_left(const delivery *d, const hint *leave, shared_leave outcome) {
   const au_beat *who = &leave->who;
-  if (outcome == SHARED_LEAVE_OTHER) return false;
+  if (outcome == SHARED_LEAVE_OTHER || may_be_lost(d, who, outcome)) return false;
   bool dropped = presence_table_drop(d->table, who->customer_id, who->session_id);
   hint kept = *leave;
   if (kept.held_ms < 0 && outcome == SHARED_LEAVE_ENDED) kept.held_ms = kept.at.at_ms;

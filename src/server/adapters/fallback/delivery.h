@@ -30,8 +30,8 @@ AU_MUST_CHECK au_status delivery_hint(const delivery *d, const hint *what, deliv
                                       void *arg);
 
 /* Takes the answer to a leave: the table drops the session that is over in the shared store,
- * whichever tab held it here, and the leave becomes a tombstone. True when the table had the
- * session. */
+ * whichever tab held it here, and the leave becomes a tombstone. Where there was no such session,
+ * only that of this tab. True when the table had the session. */
 bool delivery_left(const delivery *d, const hint *leave, shared_leave outcome);
 
 #endif

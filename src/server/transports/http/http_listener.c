@@ -13,6 +13,7 @@
 enum {
   LISTEN_BACKLOG = 4096, /* what waits while another daemon hands over; the kernel may lower it */
   ACCEPT_SLICE = 64,     /* connections let in each time that a listener is served */
+  ALONE_MS = 1,          /* since the last one, after which a connection is likely to be alone */
 };
 
 /* ---- pauses ---------------------------------------------------------------- */
@@ -146,7 +147,12 @@ static void on_listener_ready(poller_entry *entry, uint32_t events) {
   http_listener *listener = (http_listener *)(void *)entry;
   http_server *server = listener->server;
   (void)events;
-  for (int i = 0; i < ACCEPT_SLICE; i++) {
+  /* Those who come one by one are not followed by a question for the next, which costs as much as
+   * they do: the kernel says so again. */
+  int64_t now_ms = clock_mono_ms(server->config.clock);
+  bool alone = now_ms - listener->accepted_ms > ALONE_MS;
+  listener->accepted_ms = now_ms;
+  for (int i = 0; i < (alone ? 1 : ACCEPT_SLICE); i++) {
     if (server->stopping) return;
     if (i > 0 && poller_turn_is_over(server->config.poller)) return;
     /* Whether one more peer waits is not known: evicts only when it is. */

@@ -101,6 +101,7 @@ typedef struct http_listener {
   poller_entry io; /* first: an entry is cast to its listener */
   http_server *server;
   int id;
+  int64_t accepted_ms; /* when it was ready last */
 } http_listener;
 
 struct http_server {

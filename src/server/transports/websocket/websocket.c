@@ -41,7 +41,7 @@ static void serve(poller_entry *entry, uint32_t events) {
   bool on = !s->killed;
   if (on && !s->gone && (events & (EPOLLIN | EPOLLHUP | EPOLLERR) || ws_receive_has_early(s)))
     on = ws_receive(s);
-  if (!on && !s->gone) serve_for(s, LWS_POLLHUP);
+  if ((!on || s->is_over) && !s->gone) serve_for(s, LWS_POLLHUP);
   if (!s->gone && ws_socket_has_unsent(s)) ws_socket_wait_for_capacity(s);
   if (!s->gone && ws_receive_has_early(s)) poller_again(ready, &s->io);
   ws_socket_unref(s);
@@ -76,7 +76,7 @@ static int on_established(websocket *ws, struct lws *wsi, ws_socket **held) {
   *held = ws_socket_create(ws, wsi, serve);
   if (!*held) return -1;
   (*held)->context = lws_context_user(lws_get_context(wsi));
-  (*held)->context->sockets++;
+  ws_contexts_opened(&ws->contexts, (*held)->context);
   ws->adopted = true;
   (*held)->link.evict = evict_unknown;
   if ((*held)->counted) address_link_add((*held)->address, &(*held)->link);
@@ -102,7 +102,7 @@ static void on_closed(websocket *ws, ws_socket *s) {
   if (s->next) s->next->prev = s->prev;
   if (ws->sample_at == s) ws->sample_at = s->next;
   s->gone = true;
-  s->context->sockets--;
+  ws_contexts_ended(&ws->contexts, s->context);
   poller_drop(ws->config.poller, &s->io);
   ws->config.counters->ws_sockets--;
   if (s->mode_count) --*s->mode_count;

@@ -1,4 +1,4 @@
-/* A list of contexts; those with room come to its head. */
+/* A list of contexts, in which those with room stand before those without. */
 #include "ws_contexts.h"
 
 #include "ws_private.h"
@@ -37,18 +37,43 @@ static ws_context *context_create(const ws_contexts *all) {
   return NULL;
 }
 
-ws_context *ws_contexts_with_room(ws_contexts *all) {
-  ws_context **at = &all->first, *c;
-  while (*at && (*at)->sockets >= WS_CONTEXT_SOCKETS) at = &(*at)->next;
-  c = *at;
-  if (c)
-    *at = c->next;
-  else
-    c = context_create(all);
-  if (!c) return NULL;
+static void take_out(ws_contexts *all, ws_context *c) {
+  *(c->prev ? &c->prev->next : &all->first) = c->next;
+  *(c->next ? &c->next->prev : &all->last) = c->prev;
+}
+
+static void put_first(ws_contexts *all, ws_context *c) {
+  c->prev = NULL;
   c->next = all->first;
+  *(c->next ? &c->next->prev : &all->last) = c;
   all->first = c;
+}
+
+static void put_last(ws_contexts *all, ws_context *c) {
+  c->next = NULL;
+  c->prev = all->last;
+  *(c->prev ? &c->prev->next : &all->first) = c;
+  all->last = c;
+}
+
+ws_context *ws_contexts_with_room(ws_contexts *all) {
+  ws_context *c = all->first;
+  if (c && c->sockets < WS_CONTEXT_SOCKETS) return c;
+  c = context_create(all);
+  if (c) put_first(all, c);
   return c;
+}
+
+void ws_contexts_opened(ws_contexts *all, ws_context *c) {
+  if (++c->sockets < WS_CONTEXT_SOCKETS) return;
+  take_out(all, c);
+  put_last(all, c);
+}
+
+void ws_contexts_ended(ws_contexts *all, ws_context *c) {
+  if (c->sockets-- < WS_CONTEXT_SOCKETS) return;
+  take_out(all, c);
+  put_first(all, c);
 }
 
 void ws_contexts_free(ws_contexts *all) {

@@ -15,21 +15,25 @@ typedef struct ws_context {
   struct lws_vhost *vhost;
   void *owner;
   unsigned sockets;
-  struct ws_context *next;
+  struct ws_context *next, *prev;
 } ws_context;
 
 typedef struct ws_contexts {
   const struct lws_protocols *protocols;
   void *owner;
-  ws_context *first; /* the one that had room last */
+  ws_context *first, *last; /* those with room, then those without */
 } ws_contexts;
 
 /* protocols  of every context, borrowed. owner: given to each of them. */
 void ws_contexts_init(ws_contexts *all, const struct lws_protocols *protocols, void *owner);
 
-/* A context with room for a socket more, made if there is none. The caller counts in `sockets` what
- * it opens and what has ended. NULL: libwebsockets cannot make one. */
+/* A context with room for a socket more, made if there is none. NULL: libwebsockets cannot make
+ * one. */
 ws_context *ws_contexts_with_room(ws_contexts *all);
+
+/* A socket of a context was opened, or has ended. */
+void ws_contexts_opened(ws_contexts *all, ws_context *c);
+void ws_contexts_ended(ws_contexts *all, ws_context *c);
 
 /* Ends all of them. No socket may be left, and none of their callbacks may run. */
 void ws_contexts_free(ws_contexts *all);

@@ -22,7 +22,7 @@ enum {
   WS_MAX_REPLIES = 4, /* replies kept for a peer that does not read */
   WS_CLOSE_MS = 5000, /* from our close to the end, whatever the peer does */
   WS_UNKNOWN_MS = 1000,  /* a socket without auth for so long may end for others of its address */
-  WS_FAIL_MS = 1000,     /* the same after a fault of the peer, or after its own close */
+  WS_FAIL_MS = 950,      /* the same after a fault of the peer, or after its own close */
   WS_READ_BYTES = 512,   /* read of a socket in one turn */
   WS_RX_BYTES = 4096,    /* read of a closing one, to be dropped */
   WS_TOKEN_STEP_MS = 32, /* a socket outlives its token by so much at most */
@@ -101,6 +101,9 @@ struct ws_socket {
   bool is_bot;        /* by its User-Agent */
   bool has_token;     /* it authenticated with one that was asked for */
   presence_end ended; /* once it is closing: how, for when none of these is in flight */
+  bool more_follows;  /* what is sent now is no packet of its own: more follows at once */
+  bool peer_is_done;  /* it has sent its close frame, and nothing may follow that */
+  bool is_over;       /* both close frames are sent: libwebsockets may end the connection */
   bool close_sent, killed;
   bool draining; /* ends as soon as the peer does, or at WS_FAIL_MS; what it sends is dropped */
   bool gone;     /* libwebsockets has freed its part */

@@ -158,10 +158,13 @@ static void welcome(ws_socket *s, au_slice customer_id, au_slice session_id) {
   ws_socket_arm(s, WS_WAIT_IDLE);
   frame *hello = s->hello ? s->hello : hello_of(s, session_id);
   s->hello = NULL;
-  ws_socket_reply(s, hello);
-  if (s->closing) return;
   au_metrics newest;
-  if (broadcast_newest(&s->subscriber, &newest)) {
+  bool has_newest = broadcast_newest(&s->subscriber, &newest);
+  s->more_follows = has_newest;
+  ws_socket_reply(s, hello);
+  s->more_follows = false;
+  if (s->closing) return;
+  if (has_newest) {
     newest.timestamp_ms = clock_wall_ms(config->clock);
     ws_socket_reply(s, wire_frame_update(&newest));
     return;
@@ -267,6 +270,7 @@ static void renew_session(ws_socket *s, const au_beat *said) {
   au_beat beat = presence_tab_beat(s->tab);
   beat.page = said->page;
   beat.visibility = said->visibility;
+  beat.can_wait = !is_news; /* the pong is sent already */
   s->renewing = true;
   s->refs++;
   au_status status = admit(s, &beat);

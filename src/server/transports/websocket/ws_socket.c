@@ -111,10 +111,21 @@ void ws_socket_wait_for_capacity(ws_socket *s) {
   if (!s->wants_capacity) ws_socket_kill(s);
 }
 
-/* RFC 6455, 7.1.1: the server ends the connection first. Our end of it is shut, so that the
- * peer sees the end behind the close frame; what it still sends is read until then. */
+/* With something unread the kernel would reset the connection when it is closed. */
+static bool has_unread(const ws_socket *s) {
+  char byte;
+  return recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* RFC 6455, 7.1.1: the server ends the connection first. A peer that has sent its own close frame
+ * is done, and so are we. Else our end of it is shut, so that the peer sees the end behind the
+ * close frame; what it still sends is read until then. */
 static void shut_when_sent(ws_socket *s) {
-  if (s->draining && s->close_sent && !lws_partial_buffered(s->wsi)) shutdown(s->fd, SHUT_WR);
+  if (!s->draining || !s->close_sent || lws_partial_buffered(s->wsi)) return;
+  if (s->peer_is_done && !has_unread(s))
+    s->is_over = true;
+  else
+    shutdown(s->fd, SHUT_WR);
 }
 
 /* Made by hand (RFC 6455, 5.5.1): libwebsockets 4.1 as Debian builds it closes twice in a row,
@@ -182,6 +193,7 @@ static presence_end end_of_close(uint16_t code) {
 
 void ws_socket_answer_close(ws_socket *s, uint16_t code) {
   s->draining = true;
+  s->peer_is_done = !ws_code_is_fault(code);
   if (s->closing) return; /* our own close frame waits to be sent, and answers as well */
   count_close(s->ws->config.counters, ws_code_is_fault(code) ? code : 0);
   /* Other codes are the peer's own, and it knows why. */
@@ -219,7 +231,8 @@ static void write_frame(ws_socket *s, frame *message, ws_opcode opcode) {
   au_slice bytes = with_header(message, opcode);
   if (opcode == WS_TEXT) s->ws->config.counters->ws_messages_out++;
   s->ws->config.counters->ws_bytes_out += bytes.len;
-  ssize_t sent = send(s->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+  int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (s->more_follows ? MSG_MORE : 0);
+  ssize_t sent = send(s->fd, bytes.ptr, bytes.len, flags);
   if (sent == (ssize_t)bytes.len) return;
   if (sent < 0 && (errno == EAGAIN || errno == EINTR)) sent = 0;
   if (sent >= 0 && lws_write(s->wsi, (unsigned char *)bytes.ptr + sent, bytes.len - (size_t)sent,

@@ -8,10 +8,11 @@
 /* ---- writing ------------------------------------------------------------------------- */
 
 static void save_series(const series *s, const series_shape *shape, state_writer *w) {
+  unsigned char records[AU_HISTORY_SLACK_MINUTES * AU_RECORD_BYTES];
   state_put_u32(w, (uint32_t)series_blocks(s));
   for (size_t i = 0; i < series_blocks(s); i++) {
-    uint32_t number;
-    const unsigned char *records = series_block_at(s, i, &number);
+    uint32_t number = series_block_number(s, i);
+    series_read(s, shape, number * shape->per_block, shape->per_block, records);
     state_put_u32(w, number);
     state_put_bytes(w, records, (size_t)shape->per_block * AU_RECORD_BYTES);
   }
@@ -27,10 +28,11 @@ static void save_entry(const history_entry *e, state_writer *w) {
   state_put_double(w, (double)e->activity);
   save_series(&e->hours, &SERIES_HOURS, w);
   save_series(&e->minutes, &SERIES_MINUTES, w);
+  unsigned char image[HYPERLOGLOG_DENSE_BYTES];
   state_put_u32(w, e->days_count);
   for (size_t i = 0; i < e->days_count; i++) {
     state_put_u32(w, e->days[i].day);
-    state_put_slice(w, hyperloglog_image(&e->days[i].sessions));
+    state_put_slice(w, hyperloglog_image(&e->days[i].sessions, image));
   }
 }
 

@@ -1,5 +1,6 @@
 /* Records of fixed size by the number of their minute or hour: the newest ones, in blocks that are
- * allocated when the first record of one comes. A stretch without records costs nothing. */
+ * allocated when the first record of one comes. A stretch without records costs nothing, and a
+ * block behind the newest one is packed. */
 #ifndef ADAPTERS_HISTORY_SERIES_H
 #define ADAPTERS_HISTORY_SERIES_H
 
@@ -19,11 +20,12 @@ typedef struct series_block series_block;
 typedef struct series {
   series_block **blocks; /* in order of time */
   uint16_t count, capacity;
+  uint32_t bytes; /* of its allocations, with what malloc adds */
 } series;
 
 void series_free(series *s);
 
-/* Bytes that series_put would allocate. */
+/* The most that series_put would add to the bytes. */
 size_t series_growth(const series *s, const series_shape *shape, uint32_t at);
 
 /* Keeps the record of `at`; drops blocks that are too old by that. One that is too old itself is
@@ -39,13 +41,14 @@ void series_read(const series *s, const series_shape *shape, uint32_t from, uint
 void series_expire(series *s, const series_shape *shape, uint32_t now);
 
 /* Drops the oldest block, if there is one. */
-void series_drop_oldest(series *s);
+void series_drop_oldest(series *s, const series_shape *shape);
 
-/* Its allocations, with what malloc adds. */
-size_t series_bytes(const series *s, const series_shape *shape);
+static inline size_t series_bytes(const series *s) {
+  return s->bytes;
+}
 
-/* The blocks one after the other, oldest first: `records` are those of shape->per_block times. */
+/* The numbers of its blocks, oldest first: one is of shape->per_block records. */
 size_t series_blocks(const series *s);
-const unsigned char *series_block_at(const series *s, size_t i, uint32_t *number);
+uint32_t series_block_number(const series *s, size_t i);
 
 #endif

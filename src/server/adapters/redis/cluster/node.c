@@ -110,6 +110,10 @@ au_status redis_node_send(redis_node *n, const au_slice *args, size_t count, red
   return redis_link_command(n->link, args, count, cb, arg);
 }
 
+void redis_node_set_can_wait(redis_node *n, bool can_wait) {
+  redis_link_set_can_wait(n->link, can_wait);
+}
+
 /* ---- refusals ----------------------------------------------------------------- */
 
 /* Logged once for each kind until the node recovers; otherwise every beat would log. */

@@ -103,6 +103,9 @@ AU_MUST_CHECK au_status redis_node_admits(const redis_node *n, uint32_t commands
 AU_MUST_CHECK au_status redis_node_send(redis_node *n, const au_slice *args, size_t count,
                                         redis_reply_fn cb, void *arg);
 
+/* As redis_link_set_can_wait. */
+void redis_node_set_can_wait(redis_node *n, bool can_wait);
+
 /* What became of a command: its status, or AU_ESTORE when the reply is not what was wanted.
  * Refusals are counted, logged once, and make the node degraded. */
 au_status redis_node_check(redis_node *n, au_status status, const redisReply *reply,

@@ -38,6 +38,7 @@ struct redis_link {
   redis_sentinel *sentinel; /* NULL: it is known where to connect to */
   redis_tls *tls;           /* NULL: plain */
   bool asking;              /* the sentinels, whatever the state */
+  bool can_wait;            /* what is issued now */
   bool suspected;           /* the last answer named another master than this one */
   bool found_replica;       /* behind the name of a plain URL, and no master since then */
   redis_endpoint to;        /* with sentinels: the master that was named last */
@@ -122,7 +123,7 @@ static au_status issue(void *link, const au_slice *args, size_t n, redis_reply_f
   command *c = l->text.failed ? NULL : malloc(sizeof *c);
   if (!c) return AU_ENOMEM;
   *c = (command){.cb = cb, .arg = arg};
-  au_status status = redis_socket_write(l->socket, buffer_slice(&l->text));
+  au_status status = redis_socket_write(l->socket, buffer_slice(&l->text), l->can_wait);
   if (status != AU_OK) {
     free(c);
     return status;
@@ -138,6 +139,10 @@ au_status redis_link_command(redis_link *l, const au_slice *args, size_t n, redi
                              void *arg) {
   if (l->state != LINK_READY) return l->state == LINK_STOPPED ? AU_ECANCELED : AU_ESTORE;
   return issue(l, args, n, cb, arg);
+}
+
+void redis_link_set_can_wait(redis_link *l, bool can_wait) {
+  l->can_wait = can_wait;
 }
 
 /* ---- losing it and trying again ------------------------------------------- */

@@ -86,6 +86,10 @@ uint32_t redis_link_capacity(const redis_link *link);
 AU_MUST_CHECK au_status redis_link_command(redis_link *link, const au_slice *args, size_t n,
                                            redis_reply_fn cb, void *arg);
 
+/* From now on, or no longer: nobody waits for the answers of the commands that are issued
+ * (redis_socket_write). For the caller's own, one after the other: set it back. */
+void redis_link_set_can_wait(redis_link *link, bool can_wait);
+
 /* Ends a started link: commands in flight end with AU_ECANCELED, then `stopped` runs once;
  * all from the loop. All handles are closed by then. */
 void redis_link_stop(redis_link *link, void (*stopped)(void *arg), void *arg);

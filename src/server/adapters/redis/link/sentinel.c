@@ -102,7 +102,7 @@ static void on_opened(void *arg) {
   buffer_append_format(&text,
                        "*3\r\n$8\r\nSENTINEL\r\n$23\r\nget-master-addr-by-name\r\n$%zu\r\n%s\r\n",
                        strlen(name), name);
-  if (text.failed || redis_socket_write(s->socket, buffer_slice(&text)) != AU_OK)
+  if (text.failed || redis_socket_write(s->socket, buffer_slice(&text), false) != AU_OK)
     give_up_one(s, unreachable, "out of memory");
   buffer_free(&text);
 }

@@ -29,7 +29,8 @@ struct redis_socket {
   redis_socket_events events;
   redisContext *context; /* NULL until the address is known, and after the end */
   uv_poll_t poll;
-  uv_idle_t turn; /* active while there is a backlog, something to write or a failure to report */
+  uv_idle_t turn;  /* active while there is a backlog, something to write or a failure to report */
+  uv_timer_t wait; /* active while all that there is to write can wait */
   uv_getaddrinfo_t lookup;
   redis_endpoint to;
   redis_tls *tls; /* NULL: plain */
@@ -68,6 +69,7 @@ void redis_socket_close(redis_socket *s) {
   s->closed = true;
   if (s->polling) uv_close((uv_handle_t *)&s->poll, on_handle_closed); /* before its descriptor */
   uv_close((uv_handle_t *)&s->turn, on_handle_closed);
+  uv_close((uv_handle_t *)&s->wait, on_handle_closed);
   if (s->looking_up) uv_cancel((uv_req_t *)&s->lookup); /* its callback runs in any case */
   redis_tls_close(s->session);                          /* before its descriptor, too */
   s->session = NULL;
@@ -107,10 +109,11 @@ static void set_interest(redis_socket *s, int interest) {
   uv_poll_start(&s->poll, interest, on_poll);
 }
 
-/* What is flushed at the end of this turn need not be waited for: libuv takes a descriptor out of
- * its epoll and puts it back for each change. */
+/* What is flushed at the end of this turn, or can wait, need not be waited for: libuv takes a
+ * descriptor out of its epoll and puts it back for each change. */
 static void renew_interest(redis_socket *s) {
-  bool waits = s->output.len > 0 && !uv_is_active((uv_handle_t *)&s->turn);
+  bool waits = s->output.len > 0 && !uv_is_active((uv_handle_t *)&s->turn) &&
+               !uv_is_active((uv_handle_t *)&s->wait);
   set_interest(s, (s->backlog ? 0 : UV_READABLE) | (waits ? UV_WRITABLE : 0));
 }
 
@@ -136,6 +139,7 @@ static ssize_t transmit(redis_socket *s, au_slice bytes, const char **why) {
 
 static void flush(redis_socket *s) {
   const char *why;
+  uv_timer_stop(&s->wait);
   if (s->output.len > 0) {
     ssize_t n = transmit(s, buffer_slice(&s->output), &why);
     if (n < 0) {
@@ -213,14 +217,21 @@ void redis_socket_read(redis_socket *s) {
   if (feed(s)) (void)take_replies(s);
 }
 
-au_status redis_socket_write(redis_socket *s, au_slice bytes) {
+static void on_waited(uv_timer_t *timer) {
+  flush(timer->data);
+}
+
+au_status redis_socket_write(redis_socket *s, au_slice bytes, bool can_wait) {
   if (bytes.len > REDIS_OUTPUT_MAX_BYTES - s->output.len) return AU_EBUSY;
   buffer_append_slice(&s->output, bytes);
   if (s->output.failed) {
     s->output.failed = false; /* nothing was appended: what waits is still whole */
     return AU_ENOMEM;
   }
-  uv_idle_start(&s->turn, on_turn);
+  if (!can_wait || s->output.len > REDIS_WAIT_BYTES)
+    uv_idle_start(&s->turn, on_turn);
+  else if (!uv_is_active((uv_handle_t *)&s->wait))
+    uv_timer_start(&s->wait, on_waited, REDIS_WAIT_MS, 0);
   return AU_OK;
 }
 
@@ -402,8 +413,9 @@ au_status redis_socket_open(const redis_socket_config *config, redis_socket **ou
   redis_filter_init(&s->filter, config->bulk_max_bytes);
   buffer_init(&s->output, REDIS_OUTPUT_MAX_BYTES);
   uv_idle_init(config->loop, &s->turn);
-  s->turn.data = s;
-  s->refs = 1;
+  uv_timer_init(config->loop, &s->wait);
+  s->turn.data = s->wait.data = s;
+  s->refs = 2; /* these two */
   if (s->to.port == 0)
     adopt(s, redis_connect_unix(s->to.host));
   else if (is_numeric(s->to.host))

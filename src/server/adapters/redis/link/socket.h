@@ -23,6 +23,8 @@ enum {
       256 * 1024, /* with those of nested arrays; freeing them takes some 5 ms */
   REDIS_REPLY_MAX_DEPTH = 8,
   REDIS_OUTPUT_MAX_BYTES = 64 * 1024 * 1024, /* that wait to be sent */
+  REDIS_WAIT_MS = 100,                       /* for which bytes that can wait do */
+  REDIS_WAIT_BYTES = 16 * 1024,              /* so many wait no longer: there is enough to send */
   /* Of one turn of the loop, for replies and what follows from them. What is left waits in the
    * reader for the next turn, and meanwhile nothing more is read. */
   REDIS_TURN_BUDGET_US = 1000,
@@ -58,9 +60,11 @@ typedef struct redis_socket_config {
  * or `closed` follows) or AU_ENOMEM. */
 AU_MUST_CHECK au_status redis_socket_open(const redis_socket_config *config, redis_socket **out);
 
-/* Queues bytes of an open socket; they leave with the next turn of the loop, together.
+/* Queues bytes of an open socket; they leave with the next turn of the loop, together. Bytes that
+ * can wait leave with the next that cannot, and after REDIS_WAIT_MS at the latest: that saves the
+ * other side, and this one, from being woken for each.
  * Returns AU_OK, AU_EBUSY (too much waits to be sent) or AU_ENOMEM. */
-AU_MUST_CHECK au_status redis_socket_write(redis_socket *s, au_slice bytes);
+AU_MUST_CHECK au_status redis_socket_write(redis_socket *s, au_slice bytes, bool can_wait);
 
 /* What `closed` would give as its reason now, static: for a caller whose time is over. */
 const char *redis_socket_reason(const redis_socket *s);

@@ -19,7 +19,9 @@ au_status redis_op_init(redis_op *op, redis_store *s, stats_store_op kind, uint1
 
 void redis_op_send(redis_op *op, const au_slice *args, size_t n, redis_reply_fn cb, void *arg) {
   if (op->status != AU_OK) return;
+  redis_node_set_can_wait(op->node, op->can_wait);
   op->status = redis_router_send(op->store->router, op->node, args, n, cb, arg);
+  redis_node_set_can_wait(op->node, false);
   if (op->status == AU_OK) op->pending++;
 }
 
@@ -55,7 +57,8 @@ bool redis_op_take_text(redis_op *op, au_status status, const redisReply *reply,
 
 void redis_op_end(redis_op *op) {
   stats *counters = op->store->counters;
-  stats_observe(&counters->store_ops[op->kind], (uint64_t)(clock_now_us() - op->began_us));
+  if (!op->can_wait) /* what waits by intention would look like a slow store */
+    stats_observe(&counters->store_ops[op->kind], (uint64_t)(clock_now_us() - op->began_us));
   if (op->status != AU_OK && op->status != AU_ECANCELED) counters->store_op_errors[op->kind]++;
   redis_node_unref(op->node);
 }

@@ -61,6 +61,7 @@ typedef struct redis_op {
   redis_node *node; /* referenced from redis_op_begun to redis_op_end */
   uint32_t pending; /* answers that are missing */
   au_status status; /* the first failure */
+  bool can_wait;    /* nobody waits for it: its commands may leave with later ones */
 } redis_op;
 
 /* Finds the node of a slot for an operation of so many commands. Returns as

@@ -111,6 +111,7 @@ au_status redis_touch(shared_store *store, const shared_touch *what) {
   touch *t = malloc(sizeof *t);
   if (!t) return AU_ENOMEM;
   *t = (touch){.op = op, .what = *what};
+  t->op.can_wait = what->beat->can_wait && !what->asks_profile;
   if (what->asks_profile)
     ask_profile(t);
   else

@@ -140,6 +140,15 @@ bool redis_batch_next(redis_scan *r) {
   return left > 0;
 }
 
+size_t redis_batch_together(const redis_scan *r, size_t i, bool mixed) {
+  size_t n = 1;
+  while (
+      n < REDIS_SCAN_TOGETHER && i + n < r->end &&
+      (mixed || slice_eq(redis_item_customer(&r->items[i + n]), redis_item_customer(&r->items[i]))))
+    n++;
+  return n;
+}
+
 void redis_batch_changed(redis_scan *r, au_slice customer_id) {
   r->config.changed(r->config.arg, customer_id);
 }

@@ -16,7 +16,8 @@ typedef enum redis_step {
   STEP_ADD,       /* those that are sessions, into the index */
   STEP_CUSTOMERS, /* a page of customers */
   STEP_MEMBERS,   /* pages of the indexes of a group of them */
-  STEP_EXISTS,    /* a batch of the members: are their keys there */
+  STEP_EXISTS,    /* a batch of the members: are their keys there, asked for many at once */
+  STEP_PROBE,     /* each of those of which some are not */
   STEP_DROP,      /* those whose key is gone, out of the index */
 } redis_step;
 
@@ -25,9 +26,11 @@ typedef struct redis_item {
   redis_scan *owner;
   size_t at; /* of its customer id in `names`; the session id follows */
   uint8_t customer_len, session_len;
+  uint8_t together;   /* of the first of some: how many the command asks about */
   bool indexed;       /* STEP_CHECK: `score_ms` is its deadline */
   bool fetched;       /* STEP_MEND: its value is that of a session */
-  bool missing;       /* STEP_EXISTS: its key is gone, or STEP_CHECK: it is going */
+  bool suspect;       /* STEP_EXISTS: some key is gone that was asked for together with its own */
+  bool missing;       /* STEP_PROBE: its key is gone, or STEP_CHECK: it is going */
   au_visitor visitor; /* STEP_CHECK: of its place in the index; STEP_MEND: of its value */
   int64_t ttl_ms;     /* -1: the key has no end */
   double score_ms;    /* the deadline in the index */
@@ -141,6 +144,10 @@ void redis_batch_clear(redis_scan *r);
 
 /* Moves on to the next batch of the items; false when there is none. */
 bool redis_batch_next(redis_scan *r);
+
+/* How many items of the batch from `i` on one command may ask about: REDIS_SCAN_TOGETHER at most.
+ * They are of one customer, unless `mixed`. */
+size_t redis_batch_together(const redis_scan *r, size_t i, bool mixed);
 
 static inline bool redis_batch_has_more(const redis_scan *r) {
   return r->end < r->count;

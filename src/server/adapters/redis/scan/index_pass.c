@@ -178,11 +178,25 @@ void redis_index_pass_members(redis_scan *r) {
   r->next = STEP_EXISTS;
 }
 
-static void on_exists(au_status status, const redisReply *reply, void *arg) {
-  redis_item *it = arg;
-  if (redis_batch_arrived(it->owner, status, reply))
-    it->missing = reply->type == REDIS_REPLY_INTEGER && reply->integer == 0;
-  redis_batch_answered(it->owner);
+/* Of a slot that moves, keys may be here and there: Redis refuses to answer for all of them. */
+static void on_exist(au_status status, const redisReply *reply, void *arg) {
+  redis_item *first = arg;
+  redis_scan *r = first->owner;
+  bool all =
+      status == AU_OK && reply->type == REDIS_REPLY_INTEGER && reply->integer == first->together;
+  if (status != AU_OK) (void)redis_batch_arrived(r, status, reply);
+  for (size_t i = 0; i < first->together && !all; i++) first[i].suspect = true;
+  redis_batch_answered(r);
+}
+
+static void ask_exist(redis_scan *r, redis_item *first, size_t n) {
+  redis_key keys[REDIS_SCAN_TOGETHER];
+  au_slice args[1 + REDIS_SCAN_TOGETHER] = {slice_of("EXISTS")};
+  for (size_t i = 0; i < n; i++)
+    args[1 + i] = redis_key_presence(r->naming, &keys[i], redis_item_customer(first + i),
+                                     redis_item_session(first + i));
+  first->together = (uint8_t)n;
+  redis_batch_send(r, args, 1 + n, on_exist, first);
 }
 
 static void finish_batch(redis_scan *r) {
@@ -190,13 +204,30 @@ static void finish_batch(redis_scan *r) {
   r->next = redis_batch_has_more(r) ? STEP_EXISTS : STEP_MEMBERS;
 }
 
+/* Mostly all keys are there, and Redis says how many are. */
 void redis_index_pass_exists(redis_scan *r) {
   if (!redis_batch_next(r)) { /* no live members */
     finish_batch(r);
     return;
   }
+  for (size_t i = r->begin, n; i < r->end; i += n) {
+    n = redis_batch_together(r, i, !r->naming->tagged);
+    ask_exist(r, &r->items[i], n);
+  }
+  r->next = STEP_PROBE;
+}
+
+static void on_exists(au_status status, const redisReply *reply, void *arg) {
+  redis_item *it = arg;
+  if (redis_batch_arrived(it->owner, status, reply))
+    it->missing = reply->type == REDIS_REPLY_INTEGER && reply->integer == 0;
+  redis_batch_answered(it->owner);
+}
+
+void redis_index_pass_probe(redis_scan *r) {
   for (size_t i = r->begin; i < r->end; i++) {
     redis_item *it = &r->items[i];
+    if (!it->suspect) continue;
     redis_key key;
     const au_slice args[] = {
         slice_of("EXISTS"),

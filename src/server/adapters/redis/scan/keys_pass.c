@@ -3,6 +3,7 @@
 #include "passes.h"
 #include "wire/wire.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* A deadline in the index that differs less from the end of its key is left alone. */
@@ -36,15 +37,21 @@ void redis_keys_pass_scan(redis_scan *r) {
   r->next = STEP_CHECK;
 }
 
-static void on_score(au_status status, const redisReply *reply, void *arg) {
-  redis_item *it = arg;
-  double score;
-  if (redis_batch_arrived(it->owner, status, reply) && redis_reply_score(reply, &score)) {
+/* The scores of some items, in their order; nil: not in the index. */
+static void on_scores(au_status status, const redisReply *reply, void *arg) {
+  redis_item *first = arg;
+  redis_scan *r = first->owner;
+  bool has_them = redis_batch_arrived(r, status, reply) && reply->type == REDIS_REPLY_ARRAY &&
+                  reply->elements == first->together;
+  for (size_t i = 0; has_them && i < reply->elements; i++) {
+    redis_item *it = first + i;
+    double score;
+    if (!redis_reply_score(reply->element[i], &score)) continue;
     it->indexed = true;
     it->visitor = redis_score_visitor(score);
     it->score_ms = redis_score_deadline(score);
   }
-  redis_batch_answered(it->owner);
+  redis_batch_answered(r);
 }
 
 static void on_ttl(au_status status, const redisReply *reply, void *arg) {
@@ -71,22 +78,41 @@ static void finish_batch(redis_scan *r) {
   }
 }
 
+static int by_customer(const void *a, const void *b) {
+  au_slice left = redis_item_customer(a), right = redis_item_customer(b);
+  if (left.len != right.len) return left.len < right.len ? -1 : 1;
+  return memcmp(left.ptr, right.ptr, left.len);
+}
+
+/* Asks for the scores of items of one customer. */
+static void ask_scores(redis_scan *r, redis_item *first, size_t n) {
+  redis_key index;
+  au_slice args[2 + REDIS_SCAN_TOGETHER] = {
+      slice_of("ZMSCORE"), redis_key_index(r->naming, &index, redis_item_customer(first))};
+  for (size_t i = 0; i < n; i++) args[2 + i] = redis_item_session(first + i);
+  first->together = (uint8_t)n;
+  redis_batch_send(r, args, 2 + n, on_scores, first);
+}
+
+/* A page comes in no order: together, a customer's sessions take one command, and its listing
+ * too. */
 void redis_keys_pass_check(redis_scan *r) {
   if (!redis_batch_next(r)) { /* a page without presence keys */
     finish_batch(r);
     return;
   }
+  qsort(r->items + r->begin, r->end - r->begin, sizeof *r->items, by_customer);
   r->asked_ms = redis_node_now_ms(r->node);
+  for (size_t i = r->begin, n; i < r->end; i += n) {
+    n = redis_batch_together(r, i, false);
+    ask_scores(r, &r->items[i], n);
+  }
   for (size_t i = r->begin; i < r->end; i++) {
     redis_item *it = &r->items[i];
-    redis_key index, key;
-    const au_slice score[] = {slice_of("ZSCORE"),
-                              redis_key_index(r->naming, &index, redis_item_customer(it)),
-                              redis_item_session(it)};
+    redis_key key;
     const au_slice ttl[] = {
         slice_of("PTTL"),
         redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it))};
-    redis_batch_send(r, score, 3, on_score, it);
     redis_batch_send(r, ttl, 2, on_ttl, it);
   }
   r->next = STEP_MEND;

@@ -14,6 +14,7 @@ void redis_keys_pass_add(redis_scan *r);
 void redis_index_pass_customers(redis_scan *r);
 void redis_index_pass_members(redis_scan *r);
 void redis_index_pass_exists(redis_scan *r);
+void redis_index_pass_probe(redis_scan *r);
 void redis_index_pass_drop(redis_scan *r);
 
 #endif

@@ -110,6 +110,7 @@ static void take_step(redis_scan *r) {
   case STEP_CUSTOMERS: redis_index_pass_customers(r); break;
   case STEP_MEMBERS: redis_index_pass_members(r); break;
   case STEP_EXISTS: redis_index_pass_exists(r); break;
+  case STEP_PROBE: redis_index_pass_probe(r); break;
   case STEP_DROP: redis_index_pass_drop(r); break;
   case STEP_NONE: break;
   }

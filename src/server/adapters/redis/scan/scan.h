@@ -16,6 +16,8 @@
 enum {
   REDIS_SCAN_COUNT = 250, /* keys looked at in one step: well under 1 ms of Redis */
   REDIS_SCAN_GROUP = 25,  /* customers whose indexes are read in one step */
+  /* Names in one command: with ids of 128 characters still well below REDIS_COMMAND_MAX_BYTES. */
+  REDIS_SCAN_TOGETHER = 125,
   /* Of each half of a round, without a pause: 10,000 sessions of as many customers are
    * 30,000 keys of ours. */
   REDIS_SCAN_FAST_KEYS = 30000,
