@@ -300,10 +300,14 @@ static void on_due(au_status status, const au_due *due, void *arg) {
 }
 
 /* Asks for the next customers that are due. Whoever was ticked since this tick began is
- * younger than half an interval; and whoever this daemon ticks anyway than a whole one. */
+ * younger than half an interval, or than this tick when it takes longer than that: nobody is
+ * ticked, and counted among the people, twice. Whoever this daemon ticks anyway is younger than a
+ * whole interval. */
 static void next_due(ticker *t) {
   au_store *store = t->config.store;
   int64_t min_age_ms = t->for_others ? t->config.interval_ms : t->config.interval_ms / 2;
+  int64_t tick_ms = now_ms(t) - t->tick_began_ms;
+  if (!t->for_others && tick_ms >= min_age_ms) min_age_ms = tick_ms + 1;
   while (t->partition < store->ops->partitions(store)) {
     if (store->ops->due(store, t->partition, min_age_ms, t->skip, TICK_PAGE, on_due, t) == AU_OK)
       return;
