@@ -154,6 +154,10 @@ static void a_tick_of_more_than_half_an_interval_counts_nobody_twice(void **stat
   settle(f);
   expect_log(f, "once", "tick due+0 sample:a save:a=40 publish:a=40/40 due+0 ");
   assert_int_equal(f->counters.people, 40);
+  find(&f->store, "a")->ticked_ms = now_ms; /* it was saved late */
+  to_tick(f);
+  expect_log(f, "not due yet", "tick due+0 ");
+  assert_int_equal(f->counters.people, 40);
 }
 
 /* ---- the quiet ------------------------------------------------------------ */

@@ -57,6 +57,8 @@ struct ticker {
   int64_t tick_due_ms;     /* monotonic: when the timer of ticks is due */
   int64_t tick_began_us;   /* of clock_now_us */
   uint64_t people, bots;   /* of this tick: live sessions of the customers it ticked */
+  int64_t ended_ms;        /* monotonic: when the last tick was through with its customers */
+  bool is_early;           /* it began so soon after the last one that not all are due */
   int64_t again_ms;        /* when to ask for the partitions of others again; -1: there are none */
   bool has_own_partition;  /* this daemon ticks some partition */
   bool leads;              /* it ticked the first one, of a store that was well */
@@ -259,8 +261,9 @@ static void end_due(ticker *t) {
     return;
   }
   stats_observe(&t->config.counters->tick_duration, (uint64_t)(clock_now_us() - t->tick_began_us));
-  if (t->failed == 0) t->config.counters->people = t->people;
-  if (t->failed == 0) t->config.counters->bots = t->bots;
+  t->ended_ms = now_ms(t);
+  if (t->failed == 0 && !t->is_early) t->config.counters->people = t->people;
+  if (t->failed == 0 && !t->is_early) t->config.counters->bots = t->bots;
   if (t->failed == 0 && t->config.top) top_customers_end(t->config.top);
   if (t->partitions_failed == t->config.store->ops->partitions(t->config.store)) {
     end_tick(t);
@@ -359,6 +362,7 @@ static void begin_tick(ticker *t) {
   t->for_others = t->tick_waits = false;
   t->tick_began_ms = now_ms(t);
   t->tick_began_us = clock_now_us();
+  t->is_early = t->ended_ms > 0 && t->tick_began_ms - t->ended_ms < t->config.interval_ms / 2;
   if (t->config.top) top_customers_begin(t->config.top);
   begin_due(t);
 }
