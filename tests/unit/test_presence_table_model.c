@@ -367,6 +367,7 @@ static void random_operation(presence_table *t) {
                   0,
                   slice_of(page_names[words.page]),
                   words.visibility,
+                  false,
                   words.source < SOURCES ? &world.heard[words.source] : NULL};
   expect_session(t, customer, session);
   int what = rand() % 100;
