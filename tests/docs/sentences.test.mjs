@@ -6,7 +6,7 @@ import { pages } from './kit/pages.mjs';
 
 const MAX_WORDS = 20;
 
-const isForEverybody = ({ file }) => /^(docs\/(howto\/|reference\/|getting-started|faq)|README\.md|CONTRIBUTING)/.test(file);
+const isForEverybody = ({ file }) => /^(docs\/(howto\/|reference\/|getting-started|faq)|README\.md|CONTRIBUTING|SECURITY)/.test(file);
 const isItem = (text) => /^\s*([-*]|\d+\.) /.test(text);
 const isNoProse = (text) => /^\s*(\||#|<!--|!\[|$)/.test(text) || text.includes(' · ');
 
