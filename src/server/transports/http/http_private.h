@@ -21,6 +21,7 @@ enum {
   HTTP_LINGER_MS = 2000, /* a closing connection reads on, so that its reply is not lost */
   HTTP_LINGER_BYTES = 256 * 1024,
   HTTP_RESERVED_MS = 250,       /* the life of a connection in a reserved slot */
+  HTTP_FIRST_MS = 250,          /* a stop waits so long for the first request of a connection */
   HTTP_IDLE_ENOUGH_MS = 5000,   /* a connection that has waited so long may be evicted */
   HTTP_SILENT_ENOUGH_MS = 1000, /* one without any request, for another of its address */
   HTTP_ACCEPT_PAUSE_MS = 100,
@@ -50,6 +51,7 @@ typedef enum http_wait {
   HTTP_WAIT_SLOW,     /* its address is over a limit */
   HTTP_WAIT_RESERVED, /* in a reserved slot: all of it */
   HTTP_WAIT_LINGER,
+  HTTP_WAIT_FIRST,  /* while the server stops: its first request, which may be on the way */
   HTTP_WAIT_ACCEPT, /* not of a connection: the listeners, to accept again */
   HTTP_WAIT_COUNT,
 } http_wait;

@@ -55,6 +55,7 @@ au_status http_server_create(const http_server_config *config, http_server **out
   deadline_queue_init(&server->waits[HTTP_WAIT_SLOW], HTTP_SLOW_MS);
   deadline_queue_init(&server->waits[HTTP_WAIT_RESERVED], HTTP_RESERVED_MS);
   deadline_queue_init(&server->waits[HTTP_WAIT_LINGER], HTTP_LINGER_MS);
+  deadline_queue_init(&server->waits[HTTP_WAIT_FIRST], HTTP_FIRST_MS);
   deadline_queue_init(&server->waits[HTTP_WAIT_ACCEPT], HTTP_ACCEPT_PAUSE_MS);
   buffer_init(&server->out, HTTP_MAX_REPLY_BYTES);
   server->date.second = -1;
@@ -98,12 +99,20 @@ static void close_idle_when_alone(http_server *server) {
   }
 }
 
+/* Who has just connected is about to ask. */
+static bool is_new(const http_conn *conn) {
+  return is_idle(conn) && !conn->served && !conn->slow && !conn->reserved;
+}
+
 void http_server_stop(http_server *server, void (*stopped)(void *arg), void *arg) {
   server->stopping = true;
   join_stop_begin(&server->stop, stopped, arg);
   http_listeners_close(server);
   for (http_conn *conn = server->conns; conn; conn = conn->next) {
-    conn->idle_at_stop = is_idle(conn);
+    if (is_new(conn))
+      expiry_arm(&server->expiry, &server->waits[HTTP_WAIT_FIRST], &conn->timer);
+    else
+      conn->idle_at_stop = is_idle(conn);
     if (conn->idle_at_stop) server->idle_at_stop++;
   }
   close_idle_when_alone(server);
