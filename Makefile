@@ -175,7 +175,23 @@ STALE = $(shell for c in $(LIB_SRC) $(MAIN_SRC) $(LOAD_SRC); do o="$(OBJ)/$${c%.
 count = $(eval TOTAL := $(or $(TOTAL),$(STALE)))$(eval DONE += x)[$(words $(DONE)) of $(words \
           $(if $(word $(words $(DONE)),$(TOTAL)),$(TOTAL),$(DONE)))]
 
-$(OBJ)/%.o: %.c Makefile VERSION
+# A line before the compiler's hundred. $(call need_packages,names of pkg-config,target that installs)
+define need_packages
+@missing=; for p in $(1); do $(PKG_CONFIG) --exists $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+[ -z "$$missing" ] || { echo "missing libraries, by $(PKG_CONFIG):$$missing; \"make $(2)\" installs them" >&2; exit 1; }
+endef
+
+$(OBJ)/found:
+	@command -v $(firstword $(CC)) >/dev/null || \
+	  { echo 'there is no compiler ($(firstword $(CC))): "make deps-build" installs what building needs' >&2; exit 1; }
+	$(call need_packages,$(PKGS),deps-build)
+	@mkdir -p $(@D) && touch $@
+
+$(OBJ)/found-for-tests: | $(OBJ)/found
+	$(call need_packages,cmocka libjwt,deps)
+	@touch $@
+
+$(OBJ)/%.o: %.c Makefile VERSION | $(OBJ)/found
 	@mkdir -p $(@D)
 	$(if $(CI),,@echo "  cc  $(count) $<")
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(WARN) -MMD -MP -c -o $@ $<
@@ -345,7 +361,7 @@ run-unit: $(UNIT_BIN)
 
 # The fixtures come first: one of them is the clock of what it is linked with, so it may be taken
 # only by a test that names it.
-$(OUT)/unit/%: tests/unit/%.c $(FIXTURES) $(OPTIONS_OBJ) $(LOAD_LIB) $(INNER)
+$(OUT)/unit/%: tests/unit/%.c $(FIXTURES) $(OPTIONS_OBJ) $(LOAD_LIB) $(INNER) | $(OBJ)/found-for-tests
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(WARN) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< \
 	  $(FIXTURES) $(OPTIONS_OBJ) $(LOAD_LIB) $(INNER) $(LDLIBS) $$($(PKG_CONFIG) --libs cmocka libjwt)

@@ -25,7 +25,9 @@ mirror=$(awk '/^URIs:/{print $2; exit}' /etc/apt/sources.list.d/debian.sources 2
 [ -n "$mirror" ] || mirror=$(awk '/^deb /{for(i=2;i<=NF;i++) if($i ~ /:\/\//){print $i; exit}}' /etc/apt/sources.list)
 quiet debootstrap --variant=minbase --include=ca-certificates "$suite" "$work/clean" "$mirror"
 echo "deb $mirror $suite main" >"$work/clean/etc/apt/sources.list"
-cp -r /etc/apt/apt.conf.d/. "$work/clean/etc/apt/apt.conf.d/"
+for file in /etc/apt/apt.conf.d/*; do # but what a package put there, which may come by itself
+  dpkg-query -S "$file" >/dev/null 2>&1 || cp "$file" "$work/clean/etc/apt/apt.conf.d/"
+done
 cp -rL --remove-destination /etc/ssl/certs/. "$work/clean/etc/ssl/certs/"
 [ -n "${DEBS:-}" ] || cp -a "$work/clean" "$work/build"
 for tree in build clean; do [ ! -d "$work/$tree" ] || mount -t proc proc "$work/$tree/proc" 2>/dev/null || true; done

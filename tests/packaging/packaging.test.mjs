@@ -146,6 +146,23 @@ suite(
       assert.match(help, /^  check .*installs nothing/m);
     });
 
+    test('no compiler, or no library: one line, and what installs it', async () => {
+      const out = `OUT=${path.join(dir, 'out')}`;
+      const object = path.join(dir, 'out/obj/src/server/status.o');
+      const without = (...words) => {
+        const { code, stderr } = make([out, object, ...words], { CI: '1' });
+        assert.notEqual(code, 0);
+        return stderr.split('\n').filter((line) => !line.startsWith('make'));
+      };
+      assert.deepEqual(without('CC=no-such-compiler -m64'), [
+        'there is no compiler (no-such-compiler): "make deps-build" installs what building needs',
+        '',
+      ]);
+      const [line, ...rest] = without('PKG_CONFIG=false');
+      assert.match(line, /^missing libraries, by false: libuv hiredis .*; "make deps-build" installs them$/);
+      assert.deepEqual(rest, ['']);
+    });
+
     test('make run without npm says in one line what is missing, and how to get it', async () => {
       const bare = path.join(dir, 'bare');
       await mkdir(bare);
@@ -240,6 +257,44 @@ suite('a build without Node', async (test, shared) => {
     assert.equal(spawnSync(script, files, { cwd: root, encoding: 'utf8' }).stdout, made.stdout);
   });
 });
+
+suite('a release', async (test, shared) => {
+  const dir = await tempDir(shared);
+  const history = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root }).status === 0;
+  const version = (await readFile(path.join(root, 'VERSION'), 'utf8')).trim();
+  const name = `active-users-${version}`;
+  const release = async () => {
+    assert.match(must(['dist']), new RegExp(`^build/${name.replaceAll('.', '\\.')}\\.tar\\.gz$`, 'm'));
+    return readFile(path.join(root, `build/${name}.tar.gz`));
+  };
+
+  test('is the same bytes each time, has the SDK built, and nothing that was fetched', async (t) => {
+    if (!history) return t.skip('a release has no history');
+    const bytes = await release();
+    assert.ok(bytes.equals(await release()));
+    await writeFile(path.join(dir, 'release.tar.gz'), bytes);
+    assert.equal(spawnSync('tar', ['-C', dir, '-xzf', path.join(dir, 'release.tar.gz')]).status, 0);
+    const files = await filesBelow(path.join(dir, name));
+    for (const file of ['src/client/built/assets.c', 'VERSION', 'Makefile', 'LICENSE', 'docs/howto/packaging.md'])
+      assert.ok(files.includes(file), file);
+    assert.deepEqual(files.filter((file) => /(^|\/)(node_modules|build|\.git)\//.test(file)), []);
+  });
+
+  test('builds with the SDK where there is no Node and nothing may be installed', async (t) => {
+    if (!history) return t.skip('a release has no history');
+    const bare = path.join(dir, 'bin');
+    await mkdir(bare);
+    for (const tool of ['bash', 'sh', 'make', 'sed', 'grep', 'find', 'env', 'sort', 'dirname', 'mkdir', 'cc', 'as', 'pkg-config'])
+      await symlink(spawnSync('which', [tool]).stdout.toString().trim(), path.join(bare, tool));
+    const run = (...words) =>
+      spawnSync('make', ['-C', path.join(dir, name), '--no-print-directory', 'NO_DEPS=1', ...words], { env: { PATH: bare }, encoding: 'utf8' });
+    assert.deepEqual(run('deps-client').stdout, '');
+    const object = 'build/obj/src/client/built/assets.o';
+    assert.ok(run('-n', 'build/active-users').stdout.includes(object));
+    const built = run(object);
+    assert.equal(built.status, 0, built.stderr);
+  });
+}, { concurrency: 1 });
 
 suite(
   'make install',

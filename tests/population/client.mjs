@@ -79,7 +79,7 @@ export class Browser {
       request.on('error', (error) =>
         request.reusedSocket || isOurs()
           ? resolve(this.post(action, body, daemon))
-          : reject(error),
+          : reject(new Error(`${action}, after ${Date.now() - begunAt} ms: ${error.message}`)),
       );
       request.end(text);
     });

@@ -56,8 +56,9 @@ export async function play(t, scene, { people, seconds, times = FAST }) {
   const proxies = [];
   const redis = scene.store === 'redis' ? await startRedis(t) : null;
   for (let i = 0; i < scene.daemons; i += 1) {
-    if (redis) proxies.push(await Proxy.start(t, redis));
-    const url = redis ? { 'redis-url': proxies[i].url } : {};
+    // In this process, which plays the people as well: only where Redis is to go.
+    if (scene.faults) proxies.push(await Proxy.start(t, redis));
+    const url = redis ? { 'redis-url': (proxies[i] ?? redis).url } : {};
     daemons.push(
       await startDaemon(t, {
         ...OPTIONS,

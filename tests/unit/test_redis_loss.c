@@ -241,6 +241,39 @@ static void stopped_and_continued(void **state) {
   assert_int_equal(calls(o), KINDS);
 }
 
+typedef struct seen {
+  unsigned calls;
+  uint32_t visible;
+  bool stale;
+} seen;
+
+static void on_breakdown(au_status status, const au_breakdown *breakdown, void *arg) {
+  seen *it = arg;
+  assert_int_equal(status, AU_OK);
+  it->calls++;
+  it->visible = breakdown->visible;
+  it->stale = breakdown->stale;
+}
+
+/* The daemon's own sessions are left, with and without their pages. */
+static void lost_while_pages_are_read(void **state) {
+  fixture *b = *state;
+  seen of[2] = {0};
+  au_beat beat = beat_of("c", "s", "t");
+  beat.visibility = AU_VISIBILITY_VISIBLE;
+  assert_int_equal(do_touch(b, b->store, &beat, AU_TOUCH_JOIN), AU_OK);
+  kill(b->server.pid, SIGSTOP); /* it has no time to answer */
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(
+        b->store->ops->breakdown(b->store, slice_of("c"), i == 1, on_breakdown, &of[i]), AU_OK);
+  server_kill(&b->server);
+  RUN_UNTIL(b, of[0].calls + of[1].calls == 2);
+  for (int i = 0; i < 2; i++) {
+    assert_true(of[i].stale);
+    assert_int_equal(of[i].visible, 1);
+  }
+}
+
 /* A subscriber that hears nothing asks; a link that is only half there is given up. */
 static void a_dead_subscriber_is_noticed(void **state) {
   fixture *b = *state;
@@ -449,6 +482,7 @@ int main(void) {
       CASE(killed_links_come_back),
       CASE(killed_and_started_empty),
       CASE(stopped_and_continued),
+      CASE(lost_while_pages_are_read),
       CASE(a_dead_subscriber_is_noticed),
       CASE(deaf_it_hears_itself),
       CASE(resubscribed_meanwhile_it_hears_itself_too),

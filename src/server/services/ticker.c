@@ -45,29 +45,28 @@ struct ticker {
   changes *changes;
 
   phase phase;
-  uint32_t pending;   /* operations of the page in flight */
-  size_t page_count;  /* customers of the page */
-  size_t page_failed; /* of them, those the store failed */
-  uint32_t partition; /* of the due */
-  uint32_t
-      partitions_failed;   /* of this tick: that gave no list, or a page that failed as a whole */
-  size_t skip;             /* customers of the partition that stay on the store's list */
-  size_t failed;           /* of this tick */
-  uint32_t own_partitions; /* of this round: that this daemon ticks */
-  int64_t tick_due_ms;     /* monotonic: when the timer of ticks is due */
-  int64_t tick_began_us;   /* of clock_now_us */
-  uint64_t people, bots;   /* of this tick: live sessions of the customers it ticked */
-  int64_t again_ms;        /* when to ask for the partitions of others again; -1: there are none */
-  bool has_own_partition;  /* this daemon ticks some partition */
-  bool leads;              /* it ticked the first one, of a store that was well */
-  bool for_others;       /* not a tick: the partitions of others are asked for, between two ticks */
-  bool tick_waits;       /* for that to end */
-  bool unpublished;      /* a message of this tick was not taken */
-  bool failing;          /* the last tick had failures: logged once */
-  int64_t tick_began_ms; /* monotonic */
+  uint32_t pending;           /* operations of the page in flight */
+  size_t page_count;          /* customers of the page */
+  size_t page_failed;         /* of them, those the store failed */
+  uint32_t partition;         /* of the due */
+  uint32_t partitions_failed; /* of this tick: no list, or a page that failed as a whole */
+  size_t skip;                /* customers of the partition that stay on the store's list */
+  size_t failed;              /* of this tick */
+  uint32_t own_partitions;    /* of this round: that this daemon ticks */
+  int64_t tick_due_ms;        /* monotonic: when the timer of ticks is due */
+  int64_t tick_began_us;      /* of clock_now_us */
+  uint64_t people, bots;      /* of this tick: live sessions of the customers it ticked */
+  bool is_early;              /* it began so soon after the last one that not all are due */
+  int64_t again_ms;       /* when to ask for the partitions of others again; -1: there are none */
+  bool has_own_partition; /* this daemon ticks some partition */
+  bool leads;             /* it ticked the first one, of a store that was well */
+  bool for_others;  /* not a tick: the partitions of others are asked for, between two ticks */
+  bool tick_waits;  /* for that to end */
+  bool unpublished; /* a message of this tick was not taken */
+  bool failing;     /* the last tick had failures: logged once */
+  int64_t tick_began_ms, ended_ms; /* monotonic; ended: the last tick, with its customers */
   step page[TICK_PAGE];
   step changed[CHANGES_IN_FLIGHT];
-
   uv_timer_t tick_timer, again_timer, quiet_timer, pace_timer;
   uv_idle_t broadcast_idle;
   bool stopping;
@@ -259,8 +258,10 @@ static void end_due(ticker *t) {
     return;
   }
   stats_observe(&t->config.counters->tick_duration, (uint64_t)(clock_now_us() - t->tick_began_us));
-  if (t->failed == 0) t->config.counters->people = t->people;
-  if (t->failed == 0) t->config.counters->bots = t->bots;
+  t->ended_ms = now_ms(t);
+  bool is_whole = t->failed == 0 && !t->is_early;
+  if (is_whole) t->config.counters->people = t->people;
+  if (is_whole) t->config.counters->bots = t->bots;
   if (t->failed == 0 && t->config.top) top_customers_end(t->config.top);
   if (t->partitions_failed == t->config.store->ops->partitions(t->config.store)) {
     end_tick(t);
@@ -299,11 +300,14 @@ static void on_due(au_status status, const au_due *due, void *arg) {
   next_page(t);
 }
 
-/* Asks for the next customers that are due. Whoever was ticked since this tick began is
- * younger than half an interval; and whoever this daemon ticks anyway than a whole one. */
+/* Asks for the next customers that are due. Whoever was ticked since this tick began is younger
+ * than half an interval, or than the tick; and whoever this daemon ticks anyway than an interval.
+ */
 static void next_due(ticker *t) {
   au_store *store = t->config.store;
   int64_t min_age_ms = t->for_others ? t->config.interval_ms : t->config.interval_ms / 2;
+  int64_t tick_ms = now_ms(t) - t->tick_began_ms;
+  if (!t->for_others && tick_ms >= min_age_ms) min_age_ms = tick_ms + 1;
   while (t->partition < store->ops->partitions(store)) {
     if (store->ops->due(store, t->partition, min_age_ms, t->skip, TICK_PAGE, on_due, t) == AU_OK)
       return;
@@ -344,8 +348,7 @@ static void begin_due(ticker *t) {
   t->partition = t->partitions_failed = 0;
   t->skip = t->failed = t->page_count = t->page_failed = 0;
   t->again_ms = -1;
-  t->people = t->bots = 0;
-  t->own_partitions = 0;
+  t->people = t->bots = t->own_partitions = 0;
   t->has_own_partition = t->unpublished = false;
   next_page(t);
 }
@@ -355,6 +358,7 @@ static void begin_tick(ticker *t) {
   t->for_others = t->tick_waits = false;
   t->tick_began_ms = now_ms(t);
   t->tick_began_us = clock_now_us();
+  t->is_early = t->ended_ms > 0 && t->tick_began_ms - t->ended_ms < t->config.interval_ms / 2;
   if (t->config.top) top_customers_begin(t->config.top);
   begin_due(t);
 }
@@ -399,8 +403,7 @@ static void on_changed_sample(au_status status, const au_sample *sample, void *a
   if (status != AU_OK || t->stopping) return;
   if (t->config.history) history_change(t->config.history, step_id(s), sample);
   au_metrics metrics = metrics_of(t->config.clock, step_id(s), sample);
-  status = t->config.store->ops->publish(t->config.store, &metrics, on_published, NULL);
-  if (status != AU_OK) on_published(status, NULL);
+  (void)t->config.store->ops->publish(t->config.store, &metrics, on_published, NULL);
 }
 
 /* Counts a customer whose count changed; false while too many are being counted. */

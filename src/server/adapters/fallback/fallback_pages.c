@@ -212,8 +212,9 @@ static void on_read(au_status status, const shared_pages *others, void *arg) {
   fallback_pages *p = f->pages;
   page_sum sum = {.rows = NULL};
   au_breakdown own;
+  const shared_pages none = {0}; /* a literal in the block below would end with it */
   if (shared_store_failed(status)) {
-    others = &(shared_pages){0};
+    others = &none;
     sum.total.stale = true;
     status = AU_OK;
   }

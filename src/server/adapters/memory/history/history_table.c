@@ -9,8 +9,8 @@
 enum {
   SLOT_BYTES = 16, /* of a customer in the map */
   MINUTES_OF_DAY = 24 * 60,
-  HOLES_SHARE = 9, /* of the limit one part: malloc has holes where blocks of many sizes came and
-                      went, 9 % of what is in use when 100,000 customers take turns for it */
+  HOLES_SHARE = 8, /* of the limit one part: malloc has holes where blocks of many sizes came and
+                      went, 13 % of what is in use when 100,000 customers take turns for it */
   IDLE_DAYS = AU_HISTORY_HOURS / 24, /* until a customer is dropped */
 };
 

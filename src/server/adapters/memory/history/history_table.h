@@ -20,7 +20,7 @@ enum {
 typedef struct history_table history_table;
 
 /* max_bytes  of all records, sets of sessions and customers, with the holes that malloc has between
- *            them: what is counted stays a ninth below. Returns AU_OK or AU_ENOMEM. */
+ *            them: what is counted stays an eighth below. Returns AU_OK or AU_ENOMEM. */
 AU_MUST_CHECK au_status history_table_create(map_seed seed, size_t max_bytes, history_table **out);
 void history_table_free(history_table *t);
 
