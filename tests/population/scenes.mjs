@@ -4,7 +4,6 @@ import assert from 'node:assert/strict';
 
 import {
   DEFAULT_LIMITS,
-  Proxy,
   startDaemon,
   startRedis,
   waitDegraded,
@@ -12,6 +11,7 @@ import {
 } from '../integration/harness.mjs';
 import { Crowd } from './crowd.mjs';
 import { SCRIPTS } from './scripts.mjs';
+import { WayToRedis } from './way-to-redis.mjs';
 
 const OPTIONS = {
   ...DEFAULT_LIMITS,
@@ -31,13 +31,13 @@ const kindsOf = (people) =>
   );
 
 /** Redis goes and comes back while people come and go. */
-const redisGoes = (redis, proxies) => async (crowd) => {
+const redisGoes = (ways) => async (crowd) => {
   await crowd.wait(4000);
   crowd.isFaulty = true;
-  for (const proxy of proxies) proxy.shut();
+  for (const way of ways) await way.shut();
   for (const daemon of crowd.daemons) await waitDegraded(daemon);
   await crowd.wait(1500);
-  for (const proxy of proxies) proxy.open();
+  for (const way of ways) await way.open();
   for (const daemon of crowd.daemons) await waitWhole(daemon);
   await crowd.wait(crowd.ttlMs); // who left meanwhile by way of another daemon
   crowd.isFaulty = false;
@@ -53,12 +53,11 @@ export const SCENES = [
 
 export async function play(t, scene, { people, seconds, times = FAST }) {
   const daemons = [];
-  const proxies = [];
+  const ways = [];
   const redis = scene.store === 'redis' ? await startRedis(t) : null;
   for (let i = 0; i < scene.daemons; i += 1) {
-    // In this process, which plays the people as well: only where Redis is to go.
-    if (scene.faults) proxies.push(await Proxy.start(t, redis));
-    const url = redis ? { 'redis-url': (proxies[i] ?? redis).url } : {};
+    if (scene.faults) ways.push(await WayToRedis.start(t, redis));
+    const url = redis ? { 'redis-url': (ways[i] ?? redis).url } : {};
     daemons.push(
       await startDaemon(t, {
         ...OPTIONS,
@@ -73,7 +72,7 @@ export async function play(t, scene, { people, seconds, times = FAST }) {
   await crowd.run({
     kinds: kindsOf(people),
     seconds,
-    faults: scene.faults ? redisGoes(redis, proxies) : null,
+    faults: scene.faults ? redisGoes(ways) : null,
   });
   return crowd;
 }

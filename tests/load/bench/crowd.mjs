@@ -90,6 +90,6 @@ export async function crowd({ scale, use, attempt, note }) {
     ['SocketIo', await run('socket.io + Redis adapter', 'socketio', startSocketIo)],
   ];
   for (const [name, theirs] of peers)
-    for (const what of ['cpuMs', 'kilobytes', 'commands', 'redisMs', 'frames'])
+    for (const what of ['cpuMs', 'kilobytes', 'commands', 'frames'])
       if (ours && theirs) note(`${what}${name}`, compare([ours[what]], [theirs[what]]));
 }

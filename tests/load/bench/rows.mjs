@@ -135,7 +135,6 @@ export function rowsOf(s) {
     crowd('kilobytesSocketIo', 'on the wire', socketIo, 'kB', ratio(0.34)),
     crowd('commandsReference', 'asked of Redis', stack, 'commands', ratio(2)),
     crowd('commandsSocketIo', 'asked of Redis', socketIo, 'commands', ratio(2)),
-    crowd('redisMsReference', 'CPU of Redis', stack, 'ms', ratio(1)),
     crowd('framesReference', 'heard', stack, 'frames', ratio(1)),
     crowd('framesSocketIo', 'heard', socketIo, 'frames', ratio(1)),
     { from: 'startup', id: 'start', what: 'start to first answer', peer: '', unit: 'ms', goal: ours(50) },
