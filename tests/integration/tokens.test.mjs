@@ -38,6 +38,8 @@ const REFUSED = [
   ['without a signature', {}, { header: { alg: 'none' } }, 401, 4401, 'algorithm'],
   ['with another hash', {}, { header: { alg: 'HS512' } }, 401, 4401, 'algorithm'],
   ['with a claim twice', '{"customerId":"shop","customerId":"shop"}', {}, 401, 4401, 'malformed'],
+  // What JSON makes of an end that is NaN: it must not live for ever.
+  ['with an end that is null', { exp: null }, {}, 401, 4401, 'malformed'],
   ['without a customer', { customerId: undefined }, {}, 401, 4401, 'malformed'],
 ];
 

@@ -134,8 +134,8 @@ static void every_key_has_a_ttl(void **state) {
   static const struct {
     const char *name;
     uint32_t number, ttl_s;
-  } keys[] = {{"au:min:c:%u", TODAY, 3 * 86400},
-              {"au:hour:c:%u", HOUR / 720, 121 * 86400},
+  } keys[] = {{"au:min:c:%u", HOUR, 27 * 3600},
+              {"au:hour:c:%u", HOUR / 72, 94 * 86400},
               {"au:uniq:c:%u", TODAY, 9 * 86400},
               {"au:peak:c", 0, 400 * 86400}};
   for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
@@ -145,11 +145,28 @@ static void every_key_has_a_ttl(void **state) {
 #pragma GCC diagnostic pop
     assert_in_range(ASK(&b->server, "TTL %s", key), keys[i].ttl_s - 5, keys[i].ttl_s);
   }
-  ASK(&b->server, "EXPIRE au:min:c:%u 100", (unsigned)TODAY); /* one that is there keeps its TTL */
+  ASK(&b->server, "EXPIRE au:min:c:%u 100", (unsigned)HOUR); /* one that is there keeps its TTL */
   put(MINUTE + 1, 0, 0);
   get(b, &ask);
-  assert_in_range(ASK(&b->server, "TTL au:min:c:%u", (unsigned)TODAY), 90, 100);
+  assert_in_range(ASK(&b->server, "TTL au:min:c:%u", (unsigned)HOUR), 90, 100);
   assert_int_equal(ASK(&b->server, "DBSIZE"), 4 + ASK(&b->server, "EXISTS au:epoch au:probe"));
+}
+
+/* Whoever knows a customer's id may invent another: at the end of an hour and of three days, where
+ * most is filled with zeros, it still costs little. */
+static void a_fleeting_customer_costs_little(void **state) {
+  fixture *b = *state;
+  const uint32_t last = HOUR / 72 * 72 * 60 + 72 * 60 - 1;
+  put(last, 1, 1);
+  const au_history_ask ask = {0};
+  get(b, &ask);
+  long long bytes = ASK(&b->server, "EVAL %s 0",
+                        "local n = 0 "
+                        "for _, key in ipairs(redis.call('KEYS', 'au:*:c*')) do "
+                        "  n = n + redis.call('MEMORY', 'USAGE', key) "
+                        "end "
+                        "return n");
+  assert_in_range(bytes, 1000, 2500);
 }
 
 static void the_higher_peak_wins(void **state) {
@@ -193,10 +210,10 @@ static void sessions_of_a_day_and_a_week(void **state) {
 /* Nothing of it is the end of anything else. */
 static void keys_of_other_programs(void **state) {
   fixture *b = *state;
-  ASK(&b->server, "RPUSH au:min:c:%u x", (unsigned)TODAY);
+  ASK(&b->server, "RPUSH au:min:c:%u x", (unsigned)HOUR);
   ASK(&b->server, "RPUSH au:uniq:c:%u x", (unsigned)TODAY);
   ASK(&b->server, "SET au:peak:c many");
-  ASK(&b->server, "SET au:hour:c:%u x", (unsigned)(HOUR / 720));
+  ASK(&b->server, "SET au:hour:c:%u x", (unsigned)(HOUR / 72));
   const au_history_ask ask = {MINUTE, 1, HOUR, 1, TODAY};
   const got *g = get(b, &ask);
   assert_int_equal(g->status, AU_OK);
@@ -206,7 +223,7 @@ static void keys_of_other_programs(void **state) {
   get(b, &ask);
   assert_int_equal(failed, 2);
   assert_true(is_well(b->store));
-  ASK(&b->server, "DEL au:min:c:%u au:uniq:c:%u", (unsigned)TODAY, (unsigned)TODAY);
+  ASK(&b->server, "DEL au:min:c:%u au:uniq:c:%u", (unsigned)HOUR, (unsigned)TODAY);
   put(MINUTE, 5, 5);
   g = get(b, &ask);
   assert_true(is_record(g->minutes, 0, MINUTE));
@@ -245,6 +262,7 @@ int main(void) {
       CASE(an_unknown_customer_is_zeros_and_stays_unknown),
       CASE(records_are_read_back_over_the_ends_of_keys),
       CASE(every_key_has_a_ttl),
+      CASE(a_fleeting_customer_costs_little),
       CASE(the_higher_peak_wins),
       CASE(sessions_of_a_day_and_a_week),
       CASE(keys_of_other_programs),

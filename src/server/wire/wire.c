@@ -327,13 +327,22 @@ static bool take_scope(const wire_object *o, wire_claims *out) {
   return true;
 }
 
+/* A claim that is null was meant to say something, such as an end that could not be computed: it
+ * must not read as a claim that is left out, which allows more. */
+static bool has_null(const wire_object *o) {
+  for (size_t id = 0; id < o->from->fields_count; id++)
+    if (o->literals[id].ptr && !wire_has(o, id)) return true;
+  return false;
+}
+
 au_status wire_parse_claims(au_slice json, wire_claims *out) {
   wire_object o;
   wire_error unused;
   au_status status = wire_object_read(&source_token, json, &o, &unused);
   if (status != AU_OK) return status;
   out->session_id = (au_slice){0};
-  bool ok = wire_take_id(&o.field[CLAIM_CUSTOMER_ID], out->bytes, &out->customer_id) &&
+  bool ok = !has_null(&o) &&
+            wire_take_id(&o.field[CLAIM_CUSTOMER_ID], out->bytes, &out->customer_id) &&
             (!wire_has(&o, CLAIM_SESSION_ID) ||
              wire_take_id(&o.field[CLAIM_SESSION_ID], out->bytes + AU_ID_MAX, &out->session_id)) &&
             take_scope(&o, out) && take_time(&o, CLAIM_EXPIRES, &out->expires_s) &&

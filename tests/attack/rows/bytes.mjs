@@ -26,7 +26,7 @@ const held =
       deaf: true,
       ...options,
     });
-    await flood.ready();
+    const connected = await flood.ready();
     await sleep(short ? 1_000 : settleMs);
     const grown = daemon.residentKb() - before;
     const kernel = await kernelBytes(daemon[port]);
@@ -39,6 +39,7 @@ const held =
     const each = connections;
     const parts = `${(kernel.received / each / 1024).toFixed(0)} received, ${(kernel.queued / each / 1024).toFixed(0)} queued`;
     return [
+      { what: 'attackers that connected', measured: connected, least: connections },
       {
         what: 'here, a connection',
         measured: grown / each,

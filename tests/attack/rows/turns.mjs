@@ -23,6 +23,13 @@ const DRAIN_MS = 3_000;
 const STOP_MS = DRAIN_MS + 2_000;
 const SHORT_DRAIN_MS = 200;
 
+/** An attack that does not come is no attack that was held. */
+const attackers = (connected, least = 1) => ({
+  what: 'attackers that connected',
+  measured: connected,
+  least,
+});
+
 async function turnChecks(daemon, before) {
   return [(await turnsSince(daemon, before)).check];
 }
@@ -39,12 +46,14 @@ async function floodTurns(
   const cpuBefore = target.cpuMs();
   let took = 0;
   let flood;
+  let connected = 0;
   const { result, checks } = await whileHonest(
     context,
     target,
     async (attackedFor) => {
       const begun = performance.now();
       flood = await startFlood(t, port?.(target) ?? target.httpPort, { seconds: 60, ...options });
+      connected = await flood.ready();
       await attackedFor();
       took = performance.now() - begun;
       return stops ? undefined : flood.stop();
@@ -52,7 +61,7 @@ async function floodTurns(
     { attackMs, kind },
   );
   const cpu = (target.cpuMs() - cpuBefore) / took;
-  checks.unshift(...(await turnChecks(target, before)));
+  checks.unshift(...(await turnChecks(target, before)), attackers(connected));
   if (stops) checks.push(...(await stopChecks(target, flood, short)));
   return [...checks, ...more(result, cpu, short)];
 }
@@ -75,7 +84,7 @@ async function earlyPings(context) {
   const before = await daemon.samples();
   const payload = join(handshake(), repeated(ping, 40_000));
   const connections = short ? 300 : 1_000;
-  await runFlood(t, daemon.httpPort, {
+  const report = await runFlood(t, daemon.httpPort, {
     connections,
     sources: 4,
     seconds: short ? 1 : 3,
@@ -83,7 +92,8 @@ async function earlyPings(context) {
     next: 'hold',
     together: true,
   });
-  return turnChecks(daemon, before);
+  const handshakes = { ...attackers(report.of(101), connections), what: 'handshakes' };
+  return [...(await turnChecks(daemon, before)), handshakes];
 }
 
 /** What sockets may have answered: 10 messages a second and a burst of 20, and then closes. */

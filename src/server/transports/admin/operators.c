@@ -43,8 +43,8 @@ static bool names_loopback(au_slice host) {
 static bool is_local(const http_request *request, bool proxied) {
   const au_slice *headers = request->headers;
   return net_is_loopback(request->peer) && !proxied && !headers[HTTP_H_FORWARDED_FOR].ptr &&
-         !headers[HTTP_H_FORWARDED].ptr && !headers[HTTP_H_ORIGIN].ptr &&
-         names_loopback(headers[HTTP_H_HOST]);
+         !headers[HTTP_H_FORWARDED].ptr && !headers[HTTP_H_PROXY_MARK].ptr &&
+         !headers[HTTP_H_ORIGIN].ptr && names_loopback(headers[HTTP_H_HOST]);
 }
 
 int operators_refuse(const au_config *config, const http_request *request, bool may_change,

@@ -53,6 +53,7 @@ typedef enum http_header {
   HTTP_H_WS_VERSION,
   HTTP_H_FORWARDED_FOR, /* X-Forwarded-For */
   HTTP_H_FORWARDED,
+  HTTP_H_PROXY_MARK, /* any other header that a proxy adds: that it is there is all it says */
   HTTP_H_ACCEPT,
   HTTP_H_ACCEPT_ENCODING,
   HTTP_H_IF_NONE_MATCH,

@@ -10,17 +10,22 @@
 #include <string.h>
 
 enum {
-  DAY_MINUTES = 24 * 60,  /* of a key of minutes */
-  PERIOD_HOURS = 30 * 24, /* of a key of hours */
-  DAY_S = 24 * 3600,
-  MINUTES_TTL_S = 3 * DAY_S, /* the day itself and the one behind it */
-  HOURS_TTL_S = 121 * DAY_S, /* the 30 days themselves and the 90 behind them */
+  /* Redis fills a key with zeros up to what is written. Keys of a day and of a month would make two
+   * requests for a customer that nobody has cost 22 KB of it. */
+  KEY_MINUTES = 60,
+  KEY_HOURS = 3 * 24,
+  HOUR_S = 3600,
+  DAY_S = 24 * HOUR_S,
+  /* A key is there as long as its last record is kept or read, and begins with its first. */
+  MINUTES_TTL_S = 27 * HOUR_S,
+  HOURS_TTL_S = 94 * DAY_S,
   UNIQUE_TTL_S = 9 * DAY_S,
   PEAK_TTL_S = 400 * DAY_S,
   PEAK_MAX_BYTES = 63,
   WARN_EVERY_MS = 3600 * 1000,
-  /* Keys that one ask reads: of minutes, of hours, the peak and two counts. */
-  PARTS_MAX = 3 + 5 + 1 + 2,
+  KEYS_OF_MINUTES = (AU_HISTORY_MINUTES + AU_HISTORY_SLACK_MINUTES) / KEY_MINUTES + 1,
+  KEYS_OF_HOURS = (AU_HISTORY_HOURS + AU_HISTORY_SLACK_HOURS) / KEY_HOURS + 2,
+  PARTS_MAX = KEYS_OF_MINUTES + KEYS_OF_HOURS + 1 + 2, /* the peak, and two counts */
 };
 
 static redis_store *store_of(au_history_store *history) {
@@ -74,14 +79,14 @@ static void put(au_history_store *history, au_slice customer_id, const au_histor
   uint32_t hour = what->minute / 60;
   redis_key keys[3];
   redis_number numbers[8];
-  size_t minute_at = (size_t)(what->minute % DAY_MINUTES) * AU_RECORD_BYTES;
-  size_t hour_at = (size_t)(hour % PERIOD_HOURS) * AU_RECORD_BYTES;
+  size_t minute_at = (size_t)(what->minute % KEY_MINUTES) * AU_RECORD_BYTES;
+  size_t hour_at = (size_t)(hour % KEY_HOURS) * AU_RECORD_BYTES;
   const au_slice args[] = {
       slice_of("EVAL"),
       slice_of(REDIS_SCRIPT_HISTORY),
       slice_of("3"),
-      redis_key_minutes(&s->keys, &keys[0], customer_id, what->minute / DAY_MINUTES),
-      redis_key_hours(&s->keys, &keys[1], customer_id, hour / PERIOD_HOURS),
+      redis_key_minutes(&s->keys, &keys[0], customer_id, what->minute / KEY_MINUTES),
+      redis_key_hours(&s->keys, &keys[1], customer_id, hour / KEY_HOURS),
       redis_key_peak(&s->keys, &keys[2], customer_id),
       redis_number_text(&numbers[0], (int64_t)minute_at),
       record_of(what->minute_record),
@@ -190,6 +195,11 @@ static void ask_bytes(redis_store *s, redis_node *n, history_read *read, au_slic
   ask_part(s, n, read, args, 4, (read_part){.to = to, .len = len});
 }
 
+/* How many keys so many records are in. */
+static uint32_t keys_of(uint32_t from, uint32_t count, uint32_t per_key) {
+  return count > 0 ? (from % per_key + count - 1) / per_key + 1 : 0;
+}
+
 typedef au_slice (*key_fn)(const redis_keys *, redis_key *, au_slice, uint32_t);
 
 /* Records from several keys, of `per_key` each. */
@@ -225,8 +235,9 @@ static au_status get(au_history_store *history, au_slice customer_id, const au_h
   if (ask->minutes > AU_HISTORY_MINUTES + AU_HISTORY_SLACK_MINUTES ||
       ask->hours > AU_HISTORY_HOURS + AU_HISTORY_SLACK_HOURS)
     return AU_EINVAL;
-  au_status status =
-      redis_router_admits(s->router, redis_store_slot(s, customer_id), PARTS_MAX, &n);
+  uint32_t parts = keys_of(ask->minute, ask->minutes, KEY_MINUTES) +
+                   keys_of(ask->hour, ask->hours, KEY_HOURS) + 1 + (ask->unique_day > 0 ? 2 : 0);
+  au_status status = redis_router_admits(s->router, redis_store_slot(s, customer_id), parts, &n);
   if (status != AU_OK) return status;
   size_t minutes = (size_t)ask->minutes * AU_RECORD_BYTES;
   size_t hours = (size_t)ask->hours * AU_RECORD_BYTES;
@@ -237,9 +248,9 @@ static au_status get(au_history_store *history, au_slice customer_id, const au_h
   read->answer.minutes = read->records;
   read->answer.hours = read->records + minutes;
   redis_key peak;
-  ask_records(s, n, read, customer_id, redis_key_minutes, DAY_MINUTES, ask->minute, ask->minutes,
+  ask_records(s, n, read, customer_id, redis_key_minutes, KEY_MINUTES, ask->minute, ask->minutes,
               read->records);
-  ask_records(s, n, read, customer_id, redis_key_hours, PERIOD_HOURS, ask->hour, ask->hours,
+  ask_records(s, n, read, customer_id, redis_key_hours, KEY_HOURS, ask->hour, ask->hours,
               read->records + minutes);
   ask_bytes(s, n, read, redis_key_peak(&s->keys, &peak, customer_id), 0, PEAK_MAX_BYTES, NULL);
   if (ask->unique_day > 0) ask_unique(s, n, read, customer_id, ask->unique_day);

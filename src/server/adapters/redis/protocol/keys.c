@@ -64,8 +64,8 @@ static au_slice numbered(const redis_keys *keys, redis_key *buf, const char *pre
 }
 
 au_slice redis_key_minutes(const redis_keys *keys, redis_key *buf, au_slice customer_id,
-                           uint32_t day) {
-  return numbered(keys, buf, "au:min:", customer_id, day);
+                           uint32_t hour) {
+  return numbered(keys, buf, "au:min:", customer_id, hour);
 }
 
 au_slice redis_key_hours(const redis_keys *keys, redis_key *buf, au_slice customer_id,

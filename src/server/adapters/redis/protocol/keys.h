@@ -44,9 +44,9 @@ au_slice redis_key_tick(const redis_keys *keys, redis_key *buf, au_slice custome
 /* ZSET: session and tab -> when that tab ended it, for as long as others may not know. */
 au_slice redis_key_left(const redis_keys *keys, redis_key *buf, au_slice customer_id);
 
-/* The history of a customer, in its slot. The number says which day or period of them. */
+/* The history of a customer, in its slot. The number says which hour, three days or day of them. */
 au_slice redis_key_minutes(const redis_keys *keys, redis_key *buf, au_slice customer_id,
-                           uint32_t day);
+                           uint32_t hour);
 au_slice redis_key_hours(const redis_keys *keys, redis_key *buf, au_slice customer_id,
                          uint32_t period);
 au_slice redis_key_unique(const redis_keys *keys, redis_key *buf, au_slice customer_id,
