@@ -79,6 +79,9 @@ function assertHeard(sockets, ticks, from) {
   }
 }
 
+/** Messages of a daemon that speaks itself although one was published: it was on its way to it. */
+const MAY_BE_LATE = 2;
+
 /**
  * And nothing that was not published, but for the answer to auth, which comes first. A daemon that
  * hears nothing for longer than an interval (on a machine that stands still, say) speaks itself.
@@ -87,15 +90,15 @@ function assertNothingElse(sockets, { published }, interval) {
   const known = new Set(
     published.map(({ data: { timestamp, count, ema } }) => `${timestamp} ${count} ${ema}`),
   );
-  for (const [i, socket] of sockets.entries())
-    for (const { timestamp, count, ema } of socket.updates.slice(1)) {
-      if (known.has(`${timestamp} ${count} ${ema}`)) continue;
+  for (const [i, socket] of sockets.entries()) {
+    const others = socket.updates.slice(1).filter(({ timestamp, count, ema }) => {
+      if (known.has(`${timestamp} ${count} ${ema}`)) return false;
       const before = published.map(({ data }) => data.timestamp).filter((at) => at <= timestamp);
-      assert.ok(
-        timestamp - Math.max(0, ...before) > interval,
-        `socket ${i} heard ${count} and ${ema}, which nobody published`,
-      );
-    }
+      return timestamp - Math.max(0, ...before) <= interval;
+    });
+    const said = others.map(({ timestamp, count, ema }) => `${count} and ${ema} at ${timestamp}`);
+    assert.ok(said.length <= MAY_BE_LATE, `socket ${i} heard ${said}, which nobody published`);
+  }
 }
 
 suite(
