@@ -136,10 +136,10 @@ LOAD_OBJ := $(LOAD_SRC:%.c=$(OBJ)/%.o)
 LOAD_LIB := $(OBJ)/load.a
 LOAD     := $(OUT)/au-load
 BARE     := $(OUT)/bare
-FILL     := $(OUT)/fill-history
+FILL_HISTORY := $(OUT)/fill-history
 FAIL_MALLOC := build/fail_malloc.so
 BENCH_ENV = AU_DAEMON=$(abspath $(DAEMON)) AU_LOAD=$(abspath $(LOAD)) AU_BARE=$(abspath $(BARE)) \
-            AU_FILL_HISTORY=$(abspath $(FILL))
+            AU_FILL_HISTORY=$(abspath $(FILL_HISTORY))
 
 # The many connections of the attack suite.
 FLOOD_SRC  := $(wildcard tests/attack/*.c)
@@ -251,7 +251,7 @@ $(BARE): tests/load/bare.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(WARN) $(ALL_LDFLAGS) -o $@ $<
 
-$(FILL): $(OBJ)/tests/load/fill_history.o $(LOAD_LIB) $(INNER)
+$(FILL_HISTORY): $(OBJ)/tests/load/fill_history.o $(LOAD_LIB) $(INNER)
 	@echo "  ld  $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ -lm
 
@@ -404,7 +404,7 @@ integration: all $(OUT)/embed ## run the integration tests against the built dae
 client: $(ASSETS) ## run the unit tests of the browser SDK
 	@node --test --test-reporter=$(if $(CI),tap,spec) $(sort $(wildcard tests/client/*.test.mjs))
 
-load: all $(BARE) $(FILL) ## run the tests of au-load and of the benchmark
+load: all $(BARE) $(FILL_HISTORY) ## run the tests of au-load and of the benchmark
 	@$(BENCH_ENV) node --test --test-concurrency=1 --test-reporter=$(if $(CI),tap,spec) \
 	  $(sort $(wildcard tests/load/*.test.mjs))
 
@@ -412,7 +412,7 @@ bench: deps ## measure the daemon beside its peers (BENCH=quick, ROWS=http,storm
 	@$(MAKE) --no-print-directory bench-built
 
 .PHONY: bench-built
-bench-built: all $(BARE) $(FILL)
+bench-built: all $(BARE) $(FILL_HISTORY)
 	@$(BENCH_ENV) BENCH=$(BENCH) ROWS=$(ROWS) node tests/load/bench.mjs
 
 conformance: deps ## HTTP and WebSocket by the letter: ours beside nginx and ws (installs)
