@@ -83,7 +83,7 @@ suite('several daemons on one port', async (test) => {
         '--ws-port=0',
         `--reuse-port=${there}`,
       ]);
-      assert.deepEqual(await other.waitExit(), { code: 1, signal: null });
+      assert.deepEqual(await other.waitExit(), { code: 2, signal: null });
       assert.match(other.stderr, new RegExp(`^[^\\n]*${daemon.httpPort}[^\\n]*\\n$`), 'one line');
     }
   });
