@@ -441,18 +441,18 @@ attack-short: all $(FLOOD) ## the attacks in short: counts and ratios, under a m
 	@$(ATTACK_ENV) node --test --test-concurrency=2 --test-reporter=$(if $(CI),tap,spec) \
 	  $(sort $(wildcard tests/attack/*.test.mjs))
 
-# The acts run in every engine, the rest in Chromium alone; ENGINES=all is all of it, and
-# ENGINES=firefox,webkit these.
+# The acts run in every engine, the rest in Chromium alone, of which two wait side by side.
+# ENGINES=all is all of it, and ENGINES=firefox,webkit these.
 BROWSER_ENV   = AU_DAEMON=$(abspath $(DAEMON)) AU_RESULTS=$(abspath build/browser)
-BROWSER_TEST  = node --test --test-concurrency=1 --test-reporter=$(if $(CI),tap,spec)
+BROWSER_TEST  = node --test --test-reporter=$(if $(CI),tap,spec) --test-concurrency
 BROWSER_ACTS := tests/browser/acts.test.mjs
 BROWSER_REST := $(filter-out $(BROWSER_ACTS),$(sort $(wildcard tests/browser/*.test.mjs)))
 ENGINE_NAMES  = $(filter-out all,$(ENGINES))
 
 browser: all ## run the SDK in Chromium, Firefox and WebKitGTK (ENGINES=all: every case in each)
 	@rm -rf build/browser
-	@$(BROWSER_ENV) AU_ENGINES=$(ENGINE_NAMES) $(BROWSER_TEST) $(BROWSER_ACTS)
-	@$(BROWSER_ENV) AU_ENGINES=$(if $(ENGINES),$(ENGINE_NAMES),chromium) $(BROWSER_TEST) $(BROWSER_REST)
+	@$(BROWSER_ENV) AU_ENGINES=$(ENGINE_NAMES) $(BROWSER_TEST)=1 $(BROWSER_ACTS)
+	@$(BROWSER_ENV) AU_ENGINES=$(if $(ENGINES),$(ENGINE_NAMES),chromium) $(BROWSER_TEST)=$(if $(ENGINES),1,2) $(BROWSER_REST)
 	@$(BROWSER_ENV) AU_ENGINES=$(ENGINE_NAMES) node tests/browser/matrix.mjs
 
 packaging: all pages build/client/assets.c ## flags of builders, install and uninstall, pages, units, the npm package, files for Kubernetes and Grafana

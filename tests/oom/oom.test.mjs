@@ -354,7 +354,7 @@ async function failEachOf(t, store, name, action, row) {
   t.diagnostic(`about ${n - 1} allocations`);
 }
 
-test('failing allocations', { concurrency: 4 }, async (context) => {
+test('failing allocations', { concurrency: 8 }, async (context) => {
   const running = [];
   for (const store of ['memory', 'redis'])
     for (const row of ROWS)
