@@ -372,6 +372,9 @@ suite('webhooks: the store', async (test) => {
     const survivor = daemons.find((daemon) => daemon !== told[0]);
     told[0].signal('SIGKILL');
     assert.equal((await told[0].exit()).signal, 'SIGKILL');
+    // Each daemon looks by itself: one that is late has to have seen them gone for those 2 s, too.
+    const killed = Date.now();
+    await waitFor('the survivor to see it', () => Date.now() - killed > 6000);
     await join(survivor, beats);
     // Who survives cannot know whether the last turn was told: it tells it again, and then what is new.
     const states = [(await receiver.next('what comes next')).json.state];
