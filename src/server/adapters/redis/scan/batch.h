@@ -90,6 +90,11 @@ static inline au_slice redis_item_session(const redis_item *it) {
   return (au_slice){it->owner->names.ptr + it->at + it->customer_len, it->session_len};
 }
 
+static inline au_slice redis_item_key(const redis_item *it, redis_key *key) {
+  return redis_key_presence(it->owner->naming, key, redis_item_customer(it),
+                            redis_item_session(it));
+}
+
 /* Sends a command of the step, or skips it; `cb` calls redis_batch_arrived first and
  * redis_batch_answered last. */
 void redis_batch_send(redis_scan *r, const au_slice *args, size_t n, redis_reply_fn cb, void *arg);

@@ -192,9 +192,7 @@ static void on_exist(au_status status, const redisReply *reply, void *arg) {
 static void ask_exist(redis_scan *r, redis_item *first, size_t n) {
   redis_key keys[REDIS_SCAN_TOGETHER];
   au_slice args[1 + REDIS_SCAN_TOGETHER] = {slice_of("EXISTS")};
-  for (size_t i = 0; i < n; i++)
-    args[1 + i] = redis_key_presence(r->naming, &keys[i], redis_item_customer(first + i),
-                                     redis_item_session(first + i));
+  for (size_t i = 0; i < n; i++) args[1 + i] = redis_item_key(first + i, &keys[i]);
   first->together = (uint8_t)n;
   redis_batch_send(r, args, 1 + n, on_exist, first);
 }
@@ -229,9 +227,7 @@ void redis_index_pass_probe(redis_scan *r) {
     redis_item *it = &r->items[i];
     if (!it->suspect) continue;
     redis_key key;
-    const au_slice args[] = {
-        slice_of("EXISTS"),
-        redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it))};
+    const au_slice args[] = {slice_of("EXISTS"), redis_item_key(it, &key)};
     redis_batch_send(r, args, 2, on_exists, it);
   }
   r->next = STEP_DROP;
@@ -253,13 +249,12 @@ void redis_index_pass_drop(redis_scan *r) {
     redis_item *it = &r->items[i];
     if (!it->missing) continue;
     redis_key index, key;
-    const au_slice args[] = {
-        slice_of("EVAL"),
-        slice_of(REDIS_SCRIPT_DROP),
-        slice_of("2"),
-        redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it)),
-        redis_key_index(r->naming, &index, redis_item_customer(it)),
-        redis_item_session(it)};
+    const au_slice args[] = {slice_of("EVAL"),
+                             slice_of(REDIS_SCRIPT_DROP),
+                             slice_of("2"),
+                             redis_item_key(it, &key),
+                             redis_key_index(r->naming, &index, redis_item_customer(it)),
+                             redis_item_session(it)};
     redis_batch_send(r, args, 6, on_dropped, it);
   }
   finish_batch(r);

@@ -110,9 +110,7 @@ void redis_keys_pass_check(redis_scan *r) {
   for (size_t i = r->begin; i < r->end; i++) {
     redis_item *it = &r->items[i];
     redis_key key;
-    const au_slice ttl[] = {
-        slice_of("PTTL"),
-        redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it))};
+    const au_slice ttl[] = {slice_of("PTTL"), redis_item_key(it, &key)};
     redis_batch_send(r, ttl, 2, on_ttl, it);
   }
   r->next = STEP_MEND;
@@ -128,10 +126,8 @@ static int64_t deadline_of(const redis_item *it) {
 static void give_end(redis_scan *r, const redis_item *it) {
   redis_key key;
   redis_number ttl;
-  const au_slice args[] = {
-      slice_of("EXPIRE"),
-      redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it)),
-      redis_number_text(&ttl, r->config.config->presence_ttl_s)};
+  const au_slice args[] = {slice_of("EXPIRE"), redis_item_key(it, &key),
+                           redis_number_text(&ttl, r->config.config->presence_ttl_s)};
   redis_batch_send(r, args, 3, redis_batch_on_mended, r);
 }
 
@@ -169,9 +165,7 @@ static void on_value(au_status status, const redisReply *reply, void *arg) {
 static void fetch(redis_scan *r, redis_item *it) {
   redis_key key;
   redis_command read;
-  redis_command_read(
-      &read, redis_key_presence(r->naming, &key, redis_item_customer(it), redis_item_session(it)),
-      REDIS_VALUE_MAX_BYTES);
+  redis_command_read(&read, redis_item_key(it, &key), REDIS_VALUE_MAX_BYTES);
   redis_batch_send(r, read.words, read.count, on_value, it);
 }
 
