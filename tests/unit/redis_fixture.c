@@ -276,6 +276,20 @@ au_status do_evict(fixture *b, const char *customer) {
   return o.status;
 }
 
+void do_tick(fixture *b) {
+  outcome o;
+  bench_run_ms(b, 20); /* a round is followed by a pause */
+  b->store->ops->scan(b->store);
+  DO(b, &o, b->store->ops->due(b->store, 0, 0, 0, 16, on_listed, &o));
+  assert_int_equal(o.status, AU_OK);
+}
+
+uint32_t do_count(fixture *b, const char *customer) {
+  outcome o = do_sample(b, customer);
+  assert_int_equal(o.status, AU_OK);
+  return o.sample.count;
+}
+
 au_status do_publish(fixture *b, const char *customer, uint32_t count) {
   outcome o;
   const au_metrics metrics = {

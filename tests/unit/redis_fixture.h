@@ -129,7 +129,14 @@ au_status do_join(fixture *b, const char *customer, const char *session);
 au_status do_leave(fixture *b, const char *customer, const char *session, const char *tab);
 
 outcome do_sample(fixture *b, const char *customer);
+
+/* The count of a sample, which must be there. */
+uint32_t do_count(fixture *b, const char *customer);
+
 outcome do_due(fixture *b, int64_t min_age_ms, size_t skip, size_t max);
+
+/* What a tick does: begins a round, and asks who is due, which waits for the round. */
+void do_tick(fixture *b);
 
 /* With what is sampled now. */
 au_status do_save(fixture *b, const char *customer, double ema);

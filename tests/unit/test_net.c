@@ -6,43 +6,17 @@
 
 #include <cmocka.h>
 
+#include "net_case.h"
 #include "utils/buffer.h"
 #include "utils/net/net.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-
-/* As inet_ntop writes it; IPv4 with its prefix. */
-static const char *text_of(const net_addr *addr) {
-  static char text[INET6_ADDRSTRLEN];
-  assert_non_null(inet_ntop(AF_INET6, addr->bytes, text, sizeof text));
-  return text;
-}
-
-/* A copy in a heap block of its own size, so that ASan sees a byte read too many. */
-static au_slice exact(const char *text) {
-  size_t len = strlen(text);
-  char *copy = malloc(len ? len : 1);
-  assert_non_null(copy);
-  memcpy(copy, text, len);
-  return (au_slice){copy, len};
-}
-
-static void release(au_slice text) {
-  free((char *)(uintptr_t)text.ptr);
-}
-
-static net_addr addr_of(const char *text) {
-  net_addr addr;
-  if (!net_parse(slice_of(text), &addr)) fail_msg("%s: no address", text);
-  return addr;
-}
 
 static void parsing(void **state) {
   (void)state;

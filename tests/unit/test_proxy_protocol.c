@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "exact.h"
 #include "utils/buffer.h"
 #include "utils/net/proxy_protocol.h"
 
@@ -54,13 +55,10 @@ static const struct {
     {"as long as can be said", TEXT(SIGNATURE "\x20\x00\xff\xff"), PROXY_BAD, NULL},
 };
 
-/* In a heap block of its own size, so that ASan sees a byte read too many. */
 static proxy_result parse(const char *bytes, size_t len, proxy_header *out) {
-  char *copy = malloc(len ? len : 1);
-  assert_non_null(copy);
-  memcpy(copy, bytes, len);
-  proxy_result result = proxy_protocol_parse(copy, len, out);
-  free(copy);
+  au_slice copy = exact_bytes(bytes, len);
+  proxy_result result = proxy_protocol_parse(copy.ptr, len, out);
+  release(copy);
   return result;
 }
 

@@ -39,20 +39,6 @@ static int teardown(void **state) {
   return 0;
 }
 
-static void tick(fixture *b) {
-  outcome o;
-  bench_run_ms(b, 20); /* a round is followed by a pause */
-  b->store->ops->scan(b->store);
-  DO(b, &o, b->store->ops->due(b->store, 0, 0, 0, 16, on_listed, &o));
-  assert_int_equal(o.status, AU_OK);
-}
-
-static uint32_t count(fixture *b, const char *customer) {
-  outcome o = do_sample(b, customer);
-  assert_int_equal(o.status, AU_OK);
-  return o.sample.count;
-}
-
 static const char *reason(fixture *b) {
   return b->store->ops->health(b->store).reason;
 }
@@ -65,7 +51,8 @@ static void write_neighbours(fixture *b) {
 }
 
 static void expect_neighbours(fixture *b) {
-  RUN_UNTIL(b, (tick(b), count(b, "a") == 1 && count(b, "c") == 1 && count(b, "z") == 1));
+  RUN_UNTIL(b,
+            (do_tick(b), do_count(b, "a") == 1 && do_count(b, "c") == 1 && do_count(b, "z") == 1));
 }
 
 static void a_huge_value_under_a_presence_key(void **state) {
@@ -77,7 +64,7 @@ static void a_huge_value_under_a_presence_key(void **state) {
   au_beat beat = beat_of("c", "s", "t1");
   assert_int_equal(do_touch(b, b->store, &beat, AU_TOUCH_BEAT), AU_OK);
   assert_true(holds(b, "presence:c:s", "\"tabId\":\"t1\""));
-  assert_int_equal(count(b, "c"), 2);
+  assert_int_equal(do_count(b, "c"), 2);
   /* And nobody holds it when it is written again. */
   ASK(&b->server, "SET presence:c:s %b EX 100", huge, (size_t)HUGE);
   assert_int_equal(do_leave(b, "c", "s", "t1"), AU_OK);
@@ -93,8 +80,8 @@ static void a_value_at_the_limit(void **state) {
   memcpy(value, session_json, strlen(session_json));
   ASK(&b->server, "SET presence:c:most %b EX 100", value, (size_t)MOST);
   ASK(&b->server, "SET presence:c:more %b EX 100", value, (size_t)MOST + 1);
-  tick(b);
-  assert_int_equal(count(b, "c"), 1);
+  do_tick(b);
+  assert_int_equal(do_count(b, "c"), 1);
   assert_int_equal(ASK(&b->server, "ZCARD au:idx:c"), 1);
   free(value);
 }
@@ -172,10 +159,10 @@ static void a_half_that_is_refused(void **state) {
   assert_int_equal(do_join(b, "c", "s2"), AU_OK);
   ASK(&b->server, "ACL SETUSER default -scan");
   ASK(&b->server, "DEL presence:c:s1");
-  RUN_UNTIL(b, (tick(b), count(b, "c") == 1));
-  RUN_UNTIL(b, (tick(b), strstr(reason(b), "the scan of redis fails") != NULL));
+  RUN_UNTIL(b, (do_tick(b), do_count(b, "c") == 1));
+  RUN_UNTIL(b, (do_tick(b), strstr(reason(b), "the scan of redis fails") != NULL));
   ASK(&b->server, "ACL SETUSER default +scan");
-  RUN_UNTIL(b, (tick(b), is_well(b->store)));
+  RUN_UNTIL(b, (do_tick(b), is_well(b->store)));
 }
 
 /* The count of a customer whose index is none fails, round by round; that of others does not. */
@@ -187,7 +174,7 @@ static void a_customer_at_fault(void **state) {
     char key[32];
     snprintf(key, sizeof key, "presence:d:s%d", i);
     ASK(&b->server, "SET %s %s EX 100", key, session_json);
-    RUN_UNTIL(b, (tick(b), count(b, "d") == (uint32_t)i + 1));
+    RUN_UNTIL(b, (do_tick(b), do_count(b, "d") == (uint32_t)i + 1));
   }
   assert_null(strstr(reason(b), "scan"));
 }
@@ -196,9 +183,9 @@ static void a_customer_at_fault(void **state) {
 static void another_daemon_takes_the_lease(void **state) {
   fixture *b = *state;
   ASK(&b->server, "ACL SETUSER default -scan");
-  RUN_UNTIL(b, (tick(b), strstr(reason(b), "scan") != NULL));
+  RUN_UNTIL(b, (do_tick(b), strstr(reason(b), "scan") != NULL));
   ASK(&b->server, "SET au:lease another PX 60000");
-  tick(b);
+  do_tick(b);
   assert_true(is_well(b->store));
 }
 

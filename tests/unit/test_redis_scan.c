@@ -24,21 +24,6 @@ static int teardown(void **state) {
   return 0;
 }
 
-/* What a tick does: begins a round, and asks who is due, which waits for the round. */
-static void tick(fixture *b) {
-  outcome o;
-  bench_run_ms(b, 20); /* a round is followed by a pause */
-  b->store->ops->scan(b->store);
-  DO(b, &o, b->store->ops->due(b->store, 0, 0, 0, 16, on_listed, &o));
-  assert_int_equal(o.status, AU_OK);
-}
-
-static uint32_t count(fixture *b, const char *customer) {
-  outcome o = do_sample(b, customer);
-  assert_int_equal(o.status, AU_OK);
-  return o.sample.count;
-}
-
 static const char session_json[] =
     "{\"customerId\":\"c\",\"sessionId\":\"s\",\"tabId\":\"t\",\"timestamp\":1}";
 
@@ -46,19 +31,19 @@ static const char session_json[] =
 static void a_key_of_another_program_counts(void **state) {
   fixture *b = *state;
   ASK(&b->server, "SET presence:c:s %s EX 100", session_json);
-  assert_int_equal(count(b, "c"), 0);
+  assert_int_equal(do_count(b, "c"), 0);
   outcome o;
   b->store->ops->scan(b->store);
   DO(b, &o, b->store->ops->due(b->store, 0, 0, 0, 16, on_listed, &o));
   assert_int_equal(o.n, 1);
   assert_string_equal(o.ids[0], "c");
-  assert_int_equal(count(b, "c"), 1);
+  assert_int_equal(do_count(b, "c"), 1);
   RUN_UNTIL(b, b->changed == 1);
   assert_string_equal(b->changed_id, "c");
   long long score = ASK(&b->server, "ZSCORE au:idx:c s");
   long long end = ASK(&b->server, "PEXPIRETIME presence:c:s");
   assert_in_range(score, end - 1000, end);
-  tick(b); /* nothing is left to do */
+  do_tick(b); /* nothing is left to do */
   bench_run_ms(b, 20);
   assert_int_equal(b->changed, 1);
 }
@@ -68,10 +53,10 @@ static void a_key_without_an_end_is_given_one(void **state) {
   ASK(&b->server, "SET presence:c:s1 %s", session_json);
   assert_int_equal(do_join(b, "c", "s2"), AU_OK);
   ASK(&b->server, "PERSIST presence:c:s2");
-  tick(b);
+  do_tick(b);
   RUN_UNTIL(b, ASK(&b->server, "TTL presence:c:s1") > 170);
   RUN_UNTIL(b, ASK(&b->server, "TTL presence:c:s2") > 170);
-  assert_int_equal(count(b, "c"), 2);
+  assert_int_equal(do_count(b, "c"), 2);
 }
 
 static const struct {
@@ -105,8 +90,8 @@ static void what_is_no_session_is_left_alone(void **state) {
   ASK(&b->server, "RPUSH presence:c:list a");
   ASK(&b->server, "HSET presence:c:hash tabId t");
   ASK(&b->server, "SET presence:c:good %s", session_json);
-  tick(b);
-  assert_int_equal(count(b, "c"), 1);
+  do_tick(b);
+  assert_int_equal(do_count(b, "c"), 1);
   for (size_t i = 0; i < sizeof foreign / sizeof foreign[0]; i++)
     if (ASK(&b->server, "TTL %s", foreign[i].key) != -1)
       fail_msg("%s was changed", foreign[i].name);
@@ -124,15 +109,15 @@ static void a_key_deleted_by_hand_counts_no_longer(void **state) {
   bench_run_ms(b, 20);
   b->changed = 0;
   ASK(&b->server, "DEL presence:c:s1");
-  tick(b);
-  assert_int_equal(count(b, "c"), 1);
-  assert_int_equal(count(b, "d"), 1);
+  do_tick(b);
+  assert_int_equal(do_count(b, "c"), 1);
+  assert_int_equal(do_count(b, "d"), 1);
   assert_int_equal(b->store->ops->health(b->store).sessions, 2);
   assert_int_equal(b->store->ops->renewed_ago_ms(b->store, slice_of("c"), slice_of("s1"), NULL),
                    -1);
   RUN_UNTIL(b, b->changed == 1);
   assert_string_equal(b->changed_id, "c");
-  tick(b);
+  do_tick(b);
   assert_int_equal(ASK(&b->server, "EXISTS presence:c:s1"), 0); /* it stays deleted */
 }
 
@@ -147,11 +132,11 @@ static void ends_that_were_moved(void **state) {
   ASK(&b->server, "ZADD au:idx:c 1000 ended"); /* as if its deadline had passed */
   long long longer = ASK(&b->server, "ZSCORE au:idx:c longer");
   long long shorter = ASK(&b->server, "ZSCORE au:idx:c shorter");
-  assert_int_equal(count(b, "c"), 2);
-  tick(b);
+  assert_int_equal(do_count(b, "c"), 2);
+  do_tick(b);
   assert_in_range(ASK(&b->server, "ZSCORE au:idx:c longer"), longer + 800000, longer + 830000);
   assert_int_equal(ASK(&b->server, "ZSCORE au:idx:c shorter"), shorter);
-  assert_int_equal(count(b, "c"), 3);
+  assert_int_equal(do_count(b, "c"), 3);
 }
 
 /* A beat that comes while a round is between reading a key's end and writing it down, at
@@ -181,9 +166,9 @@ static void our_own_keys_deleted(void **state) {
     assert_int_equal(do_join(b, i % 2 ? "c" : "d", session), AU_OK);
   }
   ASK(&b->server, "DEL au:idx:c au:customers");
-  tick(b);
-  assert_int_equal(count(b, "c"), 2);
-  assert_int_equal(count(b, "d"), 3);
+  do_tick(b);
+  assert_int_equal(do_count(b, "c"), 2);
+  assert_int_equal(do_count(b, "d"), 3);
   assert_int_equal(ASK(&b->server, "ZCARD au:customers"), 2);
 }
 
@@ -195,14 +180,14 @@ static void odd_members_of_our_own_keys(void **state) {
   ASK(&b->server, "ZADD au:idx:c +inf gone +inf s 99999999999999 %s -inf ended", "not:an:id");
   ASK(&b->server, "ZADD au:idx:c 99999999999999 %b", "a\0b", (size_t)3);
   ASK(&b->server, "ZADD au:customers 99999999999999 c +inf d");
-  assert_int_equal(count(b, "c"), 4);
-  tick(b);
-  RUN_UNTIL(b, count(b, "c") == 1);
+  assert_int_equal(do_count(b, "c"), 4);
+  do_tick(b);
+  RUN_UNTIL(b, do_count(b, "c") == 1);
   assert_int_equal(ASK(&b->server, "ZSCORE au:customers c"), 0);
   assert_int_equal(ASK(&b->server, "ZSCORE au:customers d"), 0);
   ASK(&b->server, "DEL presence:c:s");
-  tick(b);
-  RUN_UNTIL(b, count(b, "c") == 0);
+  do_tick(b);
+  RUN_UNTIL(b, do_count(b, "c") == 0);
 }
 
 static void our_own_keys_of_the_wrong_type(void **state) {
@@ -210,16 +195,16 @@ static void our_own_keys_of_the_wrong_type(void **state) {
   ASK(&b->server, "SET au:idx:c x");
   ASK(&b->server, "SET presence:c:s %s EX 100", session_json);
   ASK(&b->server, "SET presence:d:s %s EX 100", session_json);
-  tick(b);
-  assert_int_equal(count(b, "d"), 1);
-  tick(b);
+  do_tick(b);
+  assert_int_equal(do_count(b, "d"), 1);
+  do_tick(b);
   ASK(&b->server, "DEL au:customers");
   ASK(&b->server, "SET au:customers x");
   b->store->ops->scan(b->store);
   bench_run_ms(b, 50);
   ASK(&b->server, "DEL au:customers au:idx:c");
-  tick(b);
-  RUN_UNTIL(b, (tick(b), count(b, "c") == 1 && count(b, "d") == 1));
+  do_tick(b);
+  RUN_UNTIL(b, (do_tick(b), do_count(b, "c") == 1 && do_count(b, "d") == 1));
 }
 
 /* Many pages, many customers, one with many members; all in one tick. */
@@ -234,19 +219,19 @@ static void a_large_keyspace(void **state) {
     assert_int_equal(redisGetReply(b->server.direct, (void **)&reply), REDIS_OK);
     freeReplyObject(reply);
   }
-  tick(b); /* which waits for the round, but on a busy machine no longer than a second */
-  RUN_UNTIL(b, count(b, "big0") == KEYS / 2);
-  RUN_UNTIL(b, count(b, "c2") == KEYS / 600);
+  do_tick(b); /* which waits for the round, but on a busy machine no longer than a second */
+  RUN_UNTIL(b, do_count(b, "big0") == KEYS / 2);
+  RUN_UNTIL(b, do_count(b, "c2") == KEYS / 600);
   RUN_UNTIL(b, ASK(&b->server, "ZCARD au:customers") == 301);
   RUN_UNTIL(b, b->changed >= 301);
 
   for (int i = 0; i < KEYS; i += 3)
     ASK(&b->server, "DEL presence:%s%d:s%d", i % 2 ? "big" : "c", i % 2 ? 0 : i % 600, i);
   bench_run_ms(b, 1000); /* the pause after a round is as long as the round */
-  tick(b);
-  RUN_UNTIL(b, (tick(b), count(b, "big0") == KEYS / 2 - KEYS / 6));
-  RUN_UNTIL(b, count(b, "c2") == KEYS / 600);
-  RUN_UNTIL(b, count(b, "c0") == 0);
+  do_tick(b);
+  RUN_UNTIL(b, (do_tick(b), do_count(b, "big0") == KEYS / 2 - KEYS / 6));
+  RUN_UNTIL(b, do_count(b, "c2") == KEYS / 600);
+  RUN_UNTIL(b, do_count(b, "c0") == 0);
 }
 
 /* A round under way is not begun again, and one that loses its link ends. */
@@ -270,7 +255,7 @@ static void a_round_that_loses_its_link(void **state) {
     ASK(&b->server, "CLIENT KILL TYPE normal SKIPME yes");
     RUN_UNTIL(b, o.calls == 1);
     RUN_UNTIL(b, b->counters.store_reconnects == turns + 1 && is_well(b->store));
-    RUN_UNTIL(b, (tick(b), count(b, "c") == 600));
+    RUN_UNTIL(b, (do_tick(b), do_count(b, "c") == 600));
     bench_close(b, &b->store); /* a link that is lost again at once would wait longer each time */
   }
 }
@@ -278,11 +263,11 @@ static void a_round_that_loses_its_link(void **state) {
 /* Nobody else writes: a round changes nothing and tells nobody. */
 static void nothing_to_do(void **state) {
   fixture *b = *state;
-  tick(b);
+  do_tick(b);
   assert_int_equal(do_join(b, "c", "s"), AU_OK);
   RUN_UNTIL(b, b->changed == 1);
   long long writes = ASK(&b->server, "ZSCORE au:idx:c s");
-  for (int i = 0; i < 3; i++) tick(b);
+  for (int i = 0; i < 3; i++) do_tick(b);
   bench_run_ms(b, 20);
   assert_int_equal(b->changed, 1);
   assert_int_equal(ASK(&b->server, "ZSCORE au:idx:c s"), writes);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exact.h"
 #include "wire/scan.h"
 
 #define TEXT(literal) \
@@ -125,14 +126,11 @@ static void count_member(void *arg, au_slice name, au_slice value) {
   ++*(size_t *)arg;
 }
 
-/* In a heap block of its own size, so that ASan sees a byte read too many. */
 static wire_scan_status scan_exact(au_slice text, size_t *count) {
-  char *copy = malloc(text.len ? text.len : 1);
-  assert_non_null(copy);
-  memcpy(copy, text.ptr, text.len);
+  au_slice copy = exact_bytes(text.ptr, text.len);
   *count = 0;
-  wire_scan_status got = wire_scan((au_slice){copy, text.len}, 4, count_member, count);
-  free(copy);
+  wire_scan_status got = wire_scan(copy, 4, count_member, count);
+  release(copy);
   return got;
 }
 

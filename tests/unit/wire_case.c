@@ -10,18 +10,6 @@ void check_text(const char *name, const char *what, const char *want, au_slice g
     fail_msg("%s: %s: want '%s', got '%.*s'", name, what, want, (int)got.len, got.ptr);
 }
 
-au_slice exact(const char *text) {
-  size_t len = strlen(text);
-  char *copy = malloc(len ? len : 1);
-  assert_non_null(copy);
-  memcpy(copy, text, len);
-  return (au_slice){copy, len};
-}
-
-void release(au_slice text) {
-  free((char *)(uintptr_t)text.ptr);
-}
-
 char *body_of(size_t count, size_t bytes) {
   char *text = malloc(bytes + 1);
   assert_non_null(text);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "exact.h"
 #include "wire/wire.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -27,10 +28,6 @@
 
 void check(const char *name, const char *what, bool ok);
 void check_text(const char *name, const char *what, const char *want, au_slice got);
-
-/* A copy in a heap block of its own size, so that ASan sees a byte read too many. */
-au_slice exact(const char *text);
-void release(au_slice text);
 
 /* `{<ids>,"f0":0,…}` with `count` members in all, then spaces up to `bytes`. */
 char *body_of(size_t count, size_t bytes);

@@ -1,23 +1,9 @@
 // Where a body ends (RFC 9112, 6 and 7): lengths, chunks, and what could be read in two ways.
+import { ours } from '../verdicts.mjs';
+import { refused, taken } from './expect.mjs';
 import { all, BODY, CHUNKED, chunks, get, length, post } from './requests.mjs';
 
-const read = (name, rule, send, more = {}) => ({
-  name,
-  rule,
-  send,
-  answers: ['read'],
-  then: 'open',
-  ...more,
-});
-const refused = (name, rule, send, more = {}) => ({
-  name,
-  rule,
-  send,
-  answers: ['refused'],
-  then: 'closed',
-  ...more,
-});
-const ours = (test) => ({ ...test, contract: true });
+const read = taken('read');
 
 const size = BODY.length;
 const withLength = (value, body = BODY) => post([`Content-Length: ${value}`], body);

@@ -1,23 +1,9 @@
 // Header fields (RFC 9110, 5 and 7; RFC 9112, 5): names, values, Host, Connection, Expect.
+import { ours } from '../verdicts.mjs';
+import { refused, taken } from './expect.mjs';
 import { BODY, get, length, post } from './requests.mjs';
 
-const read = (name, rule, send, more = {}) => ({
-  name,
-  rule,
-  send,
-  answers: ['ok'],
-  then: 'open',
-  ...more,
-});
-const refused = (name, rule, send, more = {}) => ({
-  name,
-  rule,
-  send,
-  answers: ['refused'],
-  then: 'closed',
-  ...more,
-});
-const ours = (test) => ({ ...test, contract: true });
+const read = taken('ok');
 
 const NAME_CHARS = [
   '(',

@@ -1,23 +1,9 @@
 // The request line (RFC 9112, 3): methods, targets, versions.
+import { ours } from '../verdicts.mjs';
+import { refused, taken } from './expect.mjs';
 import { get, line } from './requests.mjs';
 
-const read = (name, rule, send, more = {}) => ({
-  name,
-  rule,
-  send,
-  answers: ['ok'],
-  then: 'open',
-  ...more,
-});
-const refused = (name, rule, send, more = {}) => ({
-  name,
-  rule,
-  send,
-  answers: ['refused'],
-  then: 'closed',
-  ...more,
-});
-const ours = (test) => ({ ...test, contract: true });
+const read = taken('ok');
 
 const versions = [
   read('HTTP/1.1', 'RFC 9112 2.3', get()),

@@ -1,7 +1,7 @@
 // Requests behind each other, and how their bytes arrive (RFC 9112, 9.3).
+import { ours } from '../verdicts.mjs';
 import { all, BODY, CHUNKED, chunks, get, length, post } from './requests.mjs';
 
-const ours = (test) => ({ ...test, contract: true });
 const many = (count, request) => all(...Array(count).fill(request));
 const oks = (count) => Array(count).fill('ok');
 const withLength = post(length(), BODY);

@@ -1,4 +1,6 @@
 // The opening handshake (RFC 6455, 4). A case is refused, or upgraded and then answers a ping.
+import { ours } from '../verdicts.mjs';
+
 const upgraded = (name, handshake, more = {}) => ({
   name,
   rule: 'RFC 6455 4.2',
@@ -11,7 +13,6 @@ const refused = (name, handshake, status, rule = 'RFC 6455 4.2.1', headers) => (
   handshake,
   refused: { status, headers },
 });
-const ours = (test) => ({ ...test, contract: true });
 
 const lines = (values) => ({ lines: values });
 const key = (value) => lines({ 'Sec-WebSocket-Key': value });

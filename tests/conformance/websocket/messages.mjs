@@ -1,4 +1,5 @@
 // Fragments, control frames between them, closing, and how bytes arrive (RFC 6455, 5.4 to 7).
+import { ours } from '../verdicts.mjs';
 import { binary, close, fragments, frame, more, OP, ping, pong, text } from './frames.mjs';
 
 const open = (name, rule, send, expect = {}, rest = {}) => ({
@@ -9,7 +10,6 @@ const open = (name, rule, send, expect = {}, rest = {}) => ({
   ...rest,
 });
 const closed = (name, rule, send, closes, rest = {}) => ({ name, rule, send, closes, ...rest });
-const ours = (test) => ({ ...test, contract: true });
 
 const ASK = '{"type":"ping","timestamp":7}';
 const ANSWER = /^\{"type":"pong","timestamp":7\}$/;
