@@ -12,6 +12,7 @@ import {
   suite,
   waitFor,
   waitReady,
+  waitWhole,
 } from './harness.mjs';
 
 suite('what stands in Redis', async (test, shared) => {
@@ -84,6 +85,29 @@ suite('what stands in Redis', async (test, shared) => {
     await redis.call('EXPIRE', keyOf(beat), 5);
     await daemon.must('beat', beat);
     assert.ok((await redis.call('TTL', keyOf(beat))) > 95);
+  });
+
+  test('the next page of a session is welcome before Redis has answered', async (t) => {
+    const own = await startOn('redis', t);
+    const client = await own.redis.client();
+    const beat = aBeat();
+    await Socket.join(t, own.wsPort, beat);
+    let tabs = 1;
+    await waitFor('a hello while the link to a silent Redis is up', async () => {
+      const tabId = `tab-${(tabs += 1)}`;
+      const page = await Socket.open(t, own.wsPort);
+      own.redis.freeze();
+      page.send({ type: 'auth', ...beat, tabId });
+      await page.next('hello');
+      const isUp = (await own.get('/health')).json.status === 'ok'; // a slow machine loses it first
+      own.redis.thaw();
+      await waitWhole(own);
+      await waitFor(
+        'the record of the page',
+        async () => JSON.parse(await client.call('GET', keyOf(beat))).tabId === tabId,
+      );
+      return isUp;
+    });
   });
 
   test('a ping and an auth of a socket renew it too', async (t) => {

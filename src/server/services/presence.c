@@ -121,13 +121,22 @@ au_status presence_admit(presence *p, const au_beat *beat, au_touch_kind kind, i
   return AU_ELIMIT;
 }
 
+static int64_t renewed_ago_ms(const presence *p, const au_beat *beat, bool *is_shortened) {
+  return p->store->ops->renewed_ago_ms(p->store, beat->customer_id, beat->session_id, is_shortened);
+}
+
 presence_state presence_state_of(const presence *p, const au_beat *beat) {
   bool is_shortened = false;
-  int64_t ago_ms =
-      p->store->ops->renewed_ago_ms(p->store, beat->customer_id, beat->session_id, &is_shortened);
+  int64_t ago_ms = renewed_ago_ms(p, beat, &is_shortened);
   if (ago_ms < 0) return PRESENCE_NEW;
   if (ago_ms >= PRESENCE_PACED_MS) return PRESENCE_PACED;
   return is_shortened ? PRESENCE_SHORTENED : PRESENCE_RECENT;
+}
+
+bool presence_lasts(const presence *p, const au_beat *beat, int64_t ttl_ms) {
+  bool is_shortened = false;
+  int64_t ago_ms = renewed_ago_ms(p, beat, &is_shortened);
+  return ago_ms >= 0 && ago_ms <= ttl_ms / 2 && !is_shortened;
 }
 
 bool presence_pays_return(const au_beat *beat, int64_t now_ms) {

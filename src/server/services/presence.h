@@ -81,6 +81,10 @@ typedef enum presence_state {
 
 presence_state presence_state_of(const presence *p, const au_beat *beat);
 
+/* Whether a beat only renews a session that lives on for at least half of its TTL without it, as
+ * far as this daemon knows: nobody has to wait until the store has it. */
+bool presence_lasts(const presence *p, const au_beat *beat, int64_t ttl_ms);
+
 /* Whether the address of a beat pays ADDRESS_NEW_SESSIONS for bringing a session back that is
  * PRESENCE_SHORTENED: who reloads a page right away is not held up by the limit of those who beat
  * too often. */

@@ -115,7 +115,9 @@ void wire_print_page_metrics(buffer *out, const au_metrics *metrics, au_slice pa
 }
 
 static void print_token_left(buffer *out, int64_t left_ms) {
-  if (left_ms >= 0) buffer_append_format(out, ",\"tokenExpiresInMs\":%" PRId64, left_ms);
+  if (left_ms < 0) return;
+  buffer_append_text(out, ",\"tokenExpiresInMs\":");
+  print_whole(out, left_ms);
 }
 
 void wire_print_success(buffer *out, int64_t token_left_ms, const au_metrics *metrics) {
@@ -130,7 +132,9 @@ void wire_print_success(buffer *out, int64_t token_left_ms, const au_metrics *me
 
 void wire_print_optional(buffer *out, const char *name, au_slice value) {
   if (value.len == 0) return;
-  buffer_append_format(out, ",\"%s\":", name);
+  buffer_append_text(out, ",\"");
+  buffer_append_text(out, name);
+  buffer_append_text(out, "\":");
   wire_print_string(out, value);
 }
 
@@ -167,19 +171,22 @@ void wire_print_presence(buffer *out, const au_beat *beat, int64_t updated_at_ms
   buffer_append_text(out, ",\"tabId\":");
   wire_print_string(out, beat->tab_id);
   buffer_append_text(out, ",\"timestamp\":");
-  if (isfinite(beat->timestamp)) {
+  if (isfinite(beat->timestamp))
     wire_print_number(out, beat->timestamp);
-  } else {
-    buffer_append_format(out, "%" PRId64, updated_at_ms);
-  }
-  buffer_append_format(out, ",\"isLeader\":%s", beat->is_leader ? "true" : "false");
+  else
+    print_whole(out, updated_at_ms);
+  buffer_append_text(out, beat->is_leader ? ",\"isLeader\":true" : ",\"isLeader\":false");
   wire_print_optional(out, "platform", beat->platform);
   wire_print_optional(out, "userAgent", beat->user_agent);
   if (beat->visitor == AU_VISITOR_BOT) buffer_append_text(out, ",\"bot\":true");
-  if (beat->visitor == AU_VISITOR_PENDING)
-    buffer_append_format(out, ",\"pendingSince\":%" PRId64, updated_at_ms - beat->pending_ms);
+  if (beat->visitor == AU_VISITOR_PENDING) {
+    buffer_append_text(out, ",\"pendingSince\":");
+    print_whole(out, updated_at_ms - beat->pending_ms);
+  }
   wire_print_seen(out, beat);
-  buffer_append_format(out, ",\"updatedAt\":%" PRId64 "}", updated_at_ms);
+  buffer_append_text(out, ",\"updatedAt\":");
+  print_whole(out, updated_at_ms);
+  buffer_append_text(out, "}");
 }
 
 /* Frees `text`. */
@@ -192,7 +199,8 @@ static frame *frame_of(buffer *text) {
 frame *wire_frame_hello(int64_t timestamp_ms, au_slice session_id, int64_t token_left_ms) {
   buffer text;
   buffer_init(&text, FRAME_MAX_BYTES);
-  buffer_append_format(&text, "{\"type\":\"hello\",\"timestamp\":%" PRId64, timestamp_ms);
+  buffer_append_text(&text, "{\"type\":\"hello\",\"timestamp\":");
+  print_whole(&text, timestamp_ms);
   wire_print_optional(&text, "sessionId", session_id);
   print_token_left(&text, token_left_ms);
   buffer_append_text(&text, "}");

@@ -178,6 +178,11 @@ static void welcome(ws_socket *s, au_slice customer_id, au_slice session_id) {
     s->refs--; /* the next change or tick tells it */
 }
 
+static void welcome_tab(ws_socket *s) {
+  au_beat beat = presence_tab_beat(s->tab);
+  welcome(s, beat.customer_id, beat.session_id);
+}
+
 static void on_auth_done(au_status status, void *arg) {
   ws_socket *s = arg;
   s->authing = false;
@@ -187,8 +192,7 @@ static void on_auth_done(au_status status, void *arg) {
   } else if (status != AU_OK) {
     close_for_retry(s, status);
   } else {
-    au_beat beat = presence_tab_beat(s->tab);
-    welcome(s, beat.customer_id, beat.session_id);
+    welcome_tab(s);
   }
   ws_socket_unref(s);
 }
@@ -218,30 +222,6 @@ static au_visitor visitor_of(const ws_socket *s, bool webdriver) {
   return is_bot ? AU_VISITOR_BOT : AU_VISITOR_PERSON;
 }
 
-/* A session of a socket that was taken in already begins here. */
-static void begin_session(ws_socket *s, const wire_beat *given) {
-  presence *p = s->ws->config.presence;
-  const au_beat *who = &given->beat;
-  au_beat beat = *who;
-  beat.visitor = visitor_of(s, given->webdriver);
-  pseudonym_session room;
-  if (s->ws->config.names->strict) s->hello = hello_of(s, who->session_id);
-  pseudonyms_conceal(s->ws->config.names, &beat, &room);
-  au_status status = admit(s, &beat);
-  if (status == AU_OK) status = presence_attach(p, &beat, &s->tab);
-  if (status == AU_OK) {
-    s->authing = true;
-    s->seen = seen_of(who);
-    s->renewed_ms = clock_mono_ms(s->ws->config.clock);
-    s->refs++;
-    status = presence_beat(p, &beat, on_auth_done, s);
-    if (status == AU_OK) return;
-    s->authing = false;
-    s->refs--; /* never the last one */
-  }
-  close_for_retry(s, status);
-}
-
 static void count_renewal(ws_socket *s, au_status status) {
   s->renewing = false;
   if (status == AU_OK)
@@ -255,6 +235,36 @@ static void on_renewed(au_status status, void *arg) {
   count_renewal(s, status);
   if (s->closing) ws_socket_detach_tab(s);
   ws_socket_unref(s);
+}
+
+/* A session of a socket that was taken in already begins here, or goes on: with the next page, say.
+ * What goes on is welcome at once, and its record may wait for company. */
+static void begin_session(ws_socket *s, const wire_beat *given) {
+  presence *p = s->ws->config.presence;
+  const au_beat *who = &given->beat;
+  au_beat beat = *who;
+  beat.visitor = visitor_of(s, given->webdriver);
+  pseudonym_session room;
+  if (s->ws->config.names->strict) s->hello = hello_of(s, who->session_id);
+  pseudonyms_conceal(s->ws->config.names, &beat, &room);
+  beat.can_wait = presence_lasts(p, &beat, (int64_t)s->ws->config.config->presence_ttl_s * 1000);
+  au_status status = admit(s, &beat);
+  if (status == AU_OK) status = presence_attach(p, &beat, &s->tab);
+  if (status != AU_OK) {
+    close_for_retry(s, status);
+    return;
+  }
+  s->seen = seen_of(who);
+  s->renewed_ms = clock_mono_ms(s->ws->config.clock);
+  s->authing = !beat.can_wait;
+  s->renewing = beat.can_wait;
+  s->refs++;
+  status = presence_beat(p, &beat, beat.can_wait ? on_renewed : on_auth_done, s);
+  if (status == AU_OK && beat.can_wait) welcome_tab(s);
+  if (status == AU_OK) return;
+  s->authing = s->renewing = false;
+  s->refs--; /* never the last one */
+  close_for_retry(s, status);
 }
 
 /* A renewal right after the last one stores nothing unless its page is another one, and nothing

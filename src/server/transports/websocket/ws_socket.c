@@ -128,9 +128,21 @@ static void shut_when_sent(ws_socket *s) {
     shutdown(s->fd, SHUT_WR);
 }
 
+/* Straight to the kernel, a tenth cheaper than by way of libwebsockets, which is given only what
+ * the kernel did not take: LWS_WRITE_HTTP writes bytes as they are. False: the connection is gone.
+ *
+ * more  the kernel may wait for what follows at once, to send it in the same packet. */
+static bool write_bytes(const ws_socket *s, au_slice bytes, bool more) {
+  int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
+  ssize_t sent = send(s->fd, bytes.ptr, bytes.len, flags);
+  if (sent == (ssize_t)bytes.len) return true;
+  if (sent < 0 && (errno == EAGAIN || errno == EINTR)) sent = 0;
+  return sent >= 0 && lws_write(s->wsi, (unsigned char *)bytes.ptr + sent, bytes.len - (size_t)sent,
+                                LWS_WRITE_HTTP) >= 0;
+}
+
 /* Made by hand (RFC 6455, 5.5.1): libwebsockets 4.1 as Debian builds it closes twice in a row,
- * and the second time cuts the connection before its close frame is out. LWS_WRITE_HTTP
- * writes bytes as they are. */
+ * and the second time cuts the connection before its close frame is out. */
 static void send_close(ws_socket *s) {
   unsigned char bytes[LWS_PRE + 2 + WS_MAX_CONTROL_BYTES] = {0}, *at = bytes + LWS_PRE;
   size_t payload = 0;
@@ -145,7 +157,8 @@ static void send_close(ws_socket *s) {
   }
   at[1] = (unsigned char)payload;
   s->close_sent = true;
-  if (lws_write(s->wsi, at, 2 + payload, LWS_WRITE_HTTP) < 0)
+  /* Where the end of the connection follows at once, both leave in one packet. */
+  if (!write_bytes(s, (au_slice){(char *)at, 2 + payload}, s->peer_is_done))
     ws_socket_kill(s);
   else if (lws_partial_buffered(s->wsi))
     ws_socket_wait_for_capacity(s);
@@ -225,23 +238,16 @@ static au_slice with_header(frame *message, ws_opcode opcode) {
   return (au_slice){at, (size_t)(text - at) + message->len};
 }
 
-/* Straight to the kernel, a tenth cheaper than by way of libwebsockets, which is given
- * only what the kernel did not take. */
 static void write_frame(ws_socket *s, frame *message, ws_opcode opcode) {
   au_slice bytes = with_header(message, opcode);
   if (opcode == WS_TEXT) s->ws->config.counters->ws_messages_out++;
   s->ws->config.counters->ws_bytes_out += bytes.len;
-  int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (s->more_follows ? MSG_MORE : 0);
-  ssize_t sent = send(s->fd, bytes.ptr, bytes.len, flags);
-  if (sent == (ssize_t)bytes.len) return;
-  if (sent < 0 && (errno == EAGAIN || errno == EINTR)) sent = 0;
-  if (sent >= 0 && lws_write(s->wsi, (unsigned char *)bytes.ptr + sent, bytes.len - (size_t)sent,
-                             LWS_WRITE_HTTP) >= 0) {
+  if (!write_bytes(s, bytes, s->more_follows)) {
+    ws_socket_leave(s, PRESENCE_END_DISCONNECTED); /* the connection is gone */
+    ws_socket_kill(s);
+  } else if (lws_partial_buffered(s->wsi)) {
     ws_socket_wait_for_capacity(s);
-    return;
   }
-  ws_socket_leave(s, PRESENCE_END_DISCONNECTED); /* the connection is gone */
-  ws_socket_kill(s);
 }
 
 static void wait_for_reader(ws_socket *s) {
@@ -302,7 +308,7 @@ static frame *next_to_send(ws_socket *s, ws_opcode *opcode) {
 }
 
 void ws_socket_writable(ws_socket *s) {
-  if (s->close_code && !s->close_sent) send_close(s);
+  if (s->close_code && !s->close_sent && !lws_partial_buffered(s->wsi)) send_close(s);
   shut_when_sent(s);
   while (!s->closing && !lws_partial_buffered(s->wsi)) {
     ws_opcode opcode;
