@@ -148,12 +148,12 @@ static void send_close(ws_socket *s) {
   size_t payload = 0;
   at[0] = 0x80 | WS_CLOSE; /* FIN */
   if (s->close_code != WS_CODE_NONE) {
-    size_t len = strlen(s->close_reason);
+    au_slice reason = slice_of(s->close_reason);
+    if (reason.len > WS_MAX_CONTROL_BYTES - 2) reason.len = WS_MAX_CONTROL_BYTES - 2;
     at[2] = (unsigned char)(s->close_code >> 8);
     at[3] = (unsigned char)s->close_code;
-    if (len > WS_MAX_CONTROL_BYTES - 2) len = WS_MAX_CONTROL_BYTES - 2;
-    memcpy(at + 4, s->close_reason, len);
-    payload = 2 + len;
+    memcpy(at + 4, reason.ptr, reason.len);
+    payload = 2 + reason.len;
   }
   at[1] = (unsigned char)payload;
   s->close_sent = true;

@@ -2,7 +2,7 @@
  * operations. */
 #include "link.h"
 
-#include "adapters/redis/protocol/keys.h"
+#include "adapters/redis/protocol/command.h"
 #include "adapters/redis/protocol/reply.h"
 #include "handshake.h"
 #include "sentinel.h"
@@ -14,9 +14,6 @@
 #include "utils/log.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-enum { COUNT_LINE_MAX_BYTES = 1 + sizeof(redis_number) + 2 };
 
 typedef enum link_state {
   LINK_DOWN,      /* not started, or waiting to try again */
@@ -100,32 +97,6 @@ static void answer_all(redis_link *l, au_status status) {
   for (command *c; (c = take_first(l)) != NULL;) answer(c, status, NULL);
 }
 
-/* A count and what ends its line (RESP). Returns what follows. */
-static char *put_count(char *at, char kind, size_t n) {
-  redis_number buf;
-  au_slice digits = redis_number_text(&buf, (int64_t)n);
-  *at++ = kind;
-  memcpy(at, digits.ptr, digits.len);
-  memcpy(at + digits.len, "\r\n", 2);
-  return at + digits.len + 2;
-}
-
-static char *put_text(char *at, au_slice text) {
-  if (text.len > 0) memcpy(at, text.ptr, text.len);
-  memcpy(at + text.len, "\r\n", 2);
-  return at + text.len + 2;
-}
-
-/* `bytes` are those of all arguments. */
-static void print_command(buffer *b, const au_slice *args, size_t n, size_t bytes) {
-  buffer_clear(b);
-  char *begin = buffer_reserve(b, bytes + (n + 1) * COUNT_LINE_MAX_BYTES + n * 2), *at = begin;
-  if (!begin) return;
-  at = put_count(at, '*', n);
-  for (size_t i = 0; i < n; i++) at = put_text(put_count(at, '$', args[i].len), args[i]);
-  buffer_used(b, (size_t)(at - begin));
-}
-
 static void on_patience(uv_timer_t *timer);
 
 /* Without asking whether the link is ready: the handshake is sent by this too. */
@@ -135,7 +106,7 @@ static au_status issue(void *link, const au_slice *args, size_t n, redis_reply_f
   size_t bytes = 0;
   for (size_t i = 0; i < n; i++) bytes += args[i].len;
   if (bytes > REDIS_COMMAND_MAX_BYTES) return AU_EINVAL;
-  print_command(&l->text, args, n, bytes);
+  redis_command_print(&l->text, args, n);
   command *c = l->text.failed ? NULL : malloc(sizeof *c);
   if (!c) return AU_ENOMEM;
   *c = (command){.cb = cb, .arg = arg};

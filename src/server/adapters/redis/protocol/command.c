@@ -3,7 +3,10 @@
 
 #include "index_score.h"
 #include "scripts.h"
-#include "utils/buffer.h"
+
+#include <string.h>
+
+enum { COUNT_LINE_MAX_BYTES = 1 + sizeof(redis_number) + 2 };
 
 static void add(redis_command *c, au_slice word) {
   c->words[c->count++] = word;
@@ -98,4 +101,35 @@ void redis_command_shorten(redis_command *c, const redis_keys *keys, const au_be
   add_time(c, &c->numbers[1], left_ms);
   add_time(c, &c->numbers[2], deadline_ms);
   add_time(c, &c->numbers[3], held_ms);
+}
+
+static char *put_end(char *at) {
+  at[0] = '\r';
+  at[1] = '\n';
+  return at + 2;
+}
+
+static char *put_count(char *at, char kind, size_t n) {
+  redis_number buf;
+  au_slice digits = redis_number_text(&buf, (int64_t)n);
+  *at = kind;
+  memcpy(at + 1, digits.ptr, digits.len);
+  return put_end(at + 1 + digits.len);
+}
+
+static char *put_text(char *at, au_slice text) {
+  if (text.len > 0) memcpy(at, text.ptr, text.len);
+  return put_end(at + text.len);
+}
+
+/* Room is asked for once. */
+void redis_command_print(buffer *out, const au_slice *words, size_t n) {
+  size_t most = COUNT_LINE_MAX_BYTES;
+  for (size_t i = 0; i < n; i++) most += COUNT_LINE_MAX_BYTES + words[i].len + 2;
+  buffer_clear(out);
+  char *begin = buffer_reserve(out, most);
+  if (!begin) return;
+  char *at = put_count(begin, '*', n);
+  for (size_t i = 0; i < n; i++) at = put_text(put_count(at, '$', words[i].len), words[i]);
+  buffer_used(out, (size_t)(at - begin));
 }

@@ -6,6 +6,7 @@
 #include <active_users/store.h>
 
 #include "keys.h"
+#include "utils/buffer.h"
 
 enum {
   REDIS_COMMAND_WORDS = 14,
@@ -48,5 +49,9 @@ void redis_command_leave(redis_command *c, const redis_keys *keys, const au_beat
                          int64_t until_ms, int64_t at_ms, int64_t ttl_ms, int64_t held_ms);
 void redis_command_shorten(redis_command *c, const redis_keys *keys, const au_beat *who,
                            int64_t until_ms, int64_t left_ms, int64_t deadline_ms, int64_t held_ms);
+
+/* The bytes of a command on the wire (RESP): whatever was in `out` before is gone. out->failed when
+ * they do not fit, or without memory. */
+void redis_command_print(buffer *out, const au_slice *words, size_t n);
 
 #endif
