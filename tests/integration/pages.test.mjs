@@ -107,6 +107,22 @@ for (const store of STORES)
       assert.equal((await daemon.metrics(customerId)).visible, undefined, 'is not known');
     });
 
+    test('a page that is told while the one before is being stored', async (t) => {
+      const own = await startOn(store, t);
+      const beat = aBeat();
+      await Socket.join(t, own.wsPort, { ...beat, page: '/one' });
+      const page = await Socket.open(t, own.wsPort);
+      own.redis?.freeze();
+      page.send({ type: 'auth', ...beat, tabId: 'next', page: '/two' });
+      await page.next('hello');
+      page.send({ type: 'ping', page: '/three', visible: true });
+      await page.next('pong');
+      own.redis?.thaw();
+      const pages = { '/three': [1, 1] };
+      const wanted = { count: 1, visible: 1, hidden: 0, pages, other: 0 };
+      await waitPages('the last page', own, beat.customerId, wanted);
+    });
+
     test('who leaves or expires is on no page any more', async () => {
       const short = await start({ 'presence-ttl': 1 });
       const customerId = freshId();

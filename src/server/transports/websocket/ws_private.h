@@ -17,10 +17,11 @@
 #include "ws_frame_judge.h"
 
 enum {
-  WS_RENEW_MS = 1000, /* between two renewals of a session; a quarter of its TTL if that is less */
-  WS_MAX_ERRORS = 5,  /* bad messages until a socket is closed */
-  WS_MAX_REPLIES = 4, /* replies kept for a peer that does not read */
-  WS_CLOSE_MS = 5000, /* from our close to the end, whatever the peer does */
+  WS_RENEW_MS = 1000,  /* between two renewals of a session; a quarter of its TTL if that is less */
+  WS_MAX_RENEWALS = 4, /* of a session by one socket, on their way to the store */
+  WS_MAX_ERRORS = 5,   /* bad messages until a socket is closed */
+  WS_MAX_REPLIES = 4,  /* replies kept for a peer that does not read */
+  WS_CLOSE_MS = 5000,  /* from our close to the end, whatever the peer does */
   WS_UNKNOWN_MS = 1000,  /* a socket without auth for so long may end for others of its address */
   WS_FAIL_MS = 950,      /* the same after a fault of the peer, or after its own close */
   WS_READ_BYTES = 512,   /* read of a socket in one turn */
@@ -97,7 +98,8 @@ struct ws_socket {
   uint16_t close_code;      /* to be sent; 0: none */
   uint8_t errors;
   bool counted; /* among the connections of its address */
-  bool authing, authed, renewing;
+  bool authing, authed;
+  uint8_t renewals;   /* of its session, in flight */
   bool is_bot;        /* by its User-Agent */
   bool has_token;     /* it authenticated with one that was asked for */
   presence_end ended; /* once it is closing: how, for when none of these is in flight */

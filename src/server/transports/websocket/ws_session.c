@@ -223,7 +223,7 @@ static au_visitor visitor_of(const ws_socket *s, bool webdriver) {
 }
 
 static void count_renewal(ws_socket *s, au_status status) {
-  s->renewing = false;
+  s->renewals--;
   if (status == AU_OK)
     ws_count_beat(s->ws);
   else
@@ -233,7 +233,7 @@ static void count_renewal(ws_socket *s, au_status status) {
 static void on_renewed(au_status status, void *arg) {
   ws_socket *s = arg;
   count_renewal(s, status);
-  if (s->closing) ws_socket_detach_tab(s);
+  if (s->closing && s->renewals == 0) ws_socket_detach_tab(s);
   ws_socket_unref(s);
 }
 
@@ -257,31 +257,33 @@ static void begin_session(ws_socket *s, const wire_beat *given) {
   s->seen = seen_of(who);
   s->renewed_ms = clock_mono_ms(s->ws->config.clock);
   s->authing = !beat.can_wait;
-  s->renewing = beat.can_wait;
+  s->renewals = beat.can_wait;
   s->refs++;
   status = presence_beat(p, &beat, beat.can_wait ? on_renewed : on_auth_done, s);
   if (status == AU_OK && beat.can_wait) welcome_tab(s);
   if (status == AU_OK) return;
-  s->authing = s->renewing = false;
+  s->authing = false;
+  s->renewals = 0;
   s->refs--; /* never the last one */
   close_for_retry(s, status);
 }
 
-/* A renewal right after the last one stores nothing unless its page is another one, and nothing
- * while that is being stored: the next ping says it again. */
+/* A renewal while another one is being stored, or right after it, stores nothing unless its page is
+ * another one. Of too many at once the last are left out: the next ping says it again. */
 static void renew_session(ws_socket *s, const au_beat *said) {
-  if (s->closing || !s->authed || !s->tab || s->renewing) return;
+  if (s->closing || !s->authed || !s->tab || s->renewals == WS_MAX_RENEWALS) return;
   int64_t now_ms = clock_mono_ms(s->ws->config.clock);
   uint32_t seen = seen_of(said);
   bool is_news = seen && seen != s->seen;
-  if (!is_news && now_ms < s->renewed_ms + s->ws->renew_ms) return;
+  bool is_due = s->renewals == 0 && now_ms >= s->renewed_ms + s->ws->renew_ms;
+  if (!is_news && !is_due) return;
   s->renewed_ms = now_ms;
   if (is_news) s->seen = seen;
   au_beat beat = presence_tab_beat(s->tab);
   beat.page = said->page;
   beat.visibility = said->visibility;
   beat.can_wait = !is_news; /* the pong is sent already */
-  s->renewing = true;
+  s->renewals++;
   s->refs++;
   au_status status = admit(s, &beat);
   if (status == AU_OK) status = presence_beat(s->ws->config.presence, &beat, on_renewed, s);

@@ -87,7 +87,7 @@ void ws_socket_leave(ws_socket *s, presence_end how) {
   deadline_cancel(&s->token);
   broadcast_unsubscribe(s->ws->config.broadcast, &s->subscriber);
   s->ended = how;
-  if (!s->authing && !s->renewing) ws_socket_detach_tab(s);
+  if (!s->authing && s->renewals == 0) ws_socket_detach_tab(s);
   while (s->reply_count > 0) frame_unref(s->replies[--s->reply_count]);
   frame_unref(s->update);
   frame_unref(s->pong);
