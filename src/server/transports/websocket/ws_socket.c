@@ -157,7 +157,6 @@ static void send_close(ws_socket *s) {
   }
   at[1] = (unsigned char)payload;
   s->close_sent = true;
-  /* Where the end of the connection follows at once, both leave in one packet. */
   if (!write_bytes(s, (au_slice){(char *)at, 2 + payload}, false))
     ws_socket_kill(s);
   else if (lws_partial_buffered(s->wsi))
