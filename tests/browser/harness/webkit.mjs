@@ -47,6 +47,7 @@ export const engine = {
       GDK_BACKEND: 'x11',
       GSETTINGS_BACKEND: 'memory',
       HOME: home,
+      LC_ALL: 'en_US.UTF-8', // a visitor has a language; numbers of "C" have no commas
       LIBGL_ALWAYS_SOFTWARE: '1',
       NO_AT_BRIDGE: '1',
       WEBKIT_DISABLE_COMPOSITING_MODE: '1',
