@@ -1,6 +1,5 @@
 /* Prints JSON: every answer and frame of the contract, and the values stored in Redis. Prints by
  * itself, without cJSON. */
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

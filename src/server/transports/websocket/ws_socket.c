@@ -132,18 +132,25 @@ static void shut_when_sent(ws_socket *s) {
  * the kernel did not take: LWS_WRITE_HTTP writes bytes as they are. False: the connection is gone.
  *
  * more  the kernel may wait for what follows at once, to send it in the same packet. */
-static bool write_bytes(const ws_socket *s, au_slice bytes, bool more) {
+static bool write_bytes(ws_socket *s, au_slice bytes, bool more) {
   int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (more ? MSG_MORE : 0);
   ssize_t sent = send(s->fd, bytes.ptr, bytes.len, flags);
   if (sent == (ssize_t)bytes.len) return true;
   if (sent < 0 && (errno == EAGAIN || errno == EINTR)) sent = 0;
-  return sent >= 0 && lws_write(s->wsi, (unsigned char *)bytes.ptr + sent, bytes.len - (size_t)sent,
-                                LWS_WRITE_HTTP) >= 0;
+  if (sent < 0 || lws_write(s->wsi, (unsigned char *)bytes.ptr + sent, bytes.len - (size_t)sent,
+                            LWS_WRITE_HTTP) < 0)
+    return false;
+  ws_socket_wait_for_capacity(s);
+  return true;
 }
 
 /* Made by hand (RFC 6455, 5.5.1): libwebsockets 4.1 as Debian builds it closes twice in a row,
  * and the second time cuts the connection before its close frame is out. */
 static void send_close(ws_socket *s) {
+  if (lws_partial_buffered(s->wsi)) {
+    ws_socket_wait_for_capacity(s);
+    return;
+  }
   unsigned char bytes[LWS_PRE + 2 + WS_MAX_CONTROL_BYTES] = {0}, *at = bytes + LWS_PRE;
   size_t payload = 0;
   at[0] = 0x80 | WS_CLOSE; /* FIN */
@@ -159,8 +166,6 @@ static void send_close(ws_socket *s) {
   s->close_sent = true;
   if (!write_bytes(s, (au_slice){(char *)at, 2 + payload}, false))
     ws_socket_kill(s);
-  else if (lws_partial_buffered(s->wsi))
-    ws_socket_wait_for_capacity(s);
   else
     shut_when_sent(s);
 }
@@ -170,10 +175,7 @@ static void start_close(ws_socket *s, uint16_t code, const char *reason, presenc
   s->close_code = code;
   s->close_reason = reason;
   ws_socket_arm(s, s->draining ? WS_WAIT_FAIL : WS_WAIT_CLOSE);
-  if (lws_partial_buffered(s->wsi))
-    ws_socket_wait_for_capacity(s);
-  else
-    send_close(s);
+  send_close(s);
 }
 
 static void count_close(stats *counters, uint16_t code) {
@@ -241,12 +243,9 @@ static void write_frame(ws_socket *s, frame *message, ws_opcode opcode) {
   au_slice bytes = with_header(message, opcode);
   if (opcode == WS_TEXT) s->ws->config.counters->ws_messages_out++;
   s->ws->config.counters->ws_bytes_out += bytes.len;
-  if (!write_bytes(s, bytes, s->more_follows)) {
-    ws_socket_leave(s, PRESENCE_END_DISCONNECTED); /* the connection is gone */
-    ws_socket_kill(s);
-  } else if (lws_partial_buffered(s->wsi)) {
-    ws_socket_wait_for_capacity(s);
-  }
+  if (write_bytes(s, bytes, s->more_follows)) return;
+  ws_socket_leave(s, PRESENCE_END_DISCONNECTED); /* the connection is gone */
+  ws_socket_kill(s);
 }
 
 static void wait_for_reader(ws_socket *s) {
@@ -307,7 +306,7 @@ static frame *next_to_send(ws_socket *s, ws_opcode *opcode) {
 }
 
 void ws_socket_writable(ws_socket *s) {
-  if (s->close_code && !s->close_sent && !lws_partial_buffered(s->wsi)) send_close(s);
+  if (s->close_code && !s->close_sent) send_close(s);
   shut_when_sent(s);
   while (!s->closing && !lws_partial_buffered(s->wsi)) {
     ws_opcode opcode;
